@@ -1,0 +1,62 @@
+// The spectrum of a galaxy as a function of its history, with everything that does not depend on
+// the history (ages, dust, distance, target wavelengths) folded once into a basis P:
+//
+//   flux[p] = sum_i SFR_i sum_j w_j(log Z_i) P[p, i, j],     i time bin, j metallicity node,
+//
+// so that derivatives need no more than P and the two-node weights w. A history is one column: rows
+// 0 .. bins-1 are SFR [Msun/yr], rows bins .. 2 bins-1 are log10(Z/Zsun). Bins after the epoch of
+// observation contribute nothing. Batches are computed in blocks of one fixed size, so that the
+// bits of a history's spectrum do not depend on the batch around it.
+#pragma once
+
+#include "physics/ssp_grid.hpp"
+#include "physics/time_bins.hpp"
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace lookback::physics {
+
+class GalaxyModel { // immutable after construction: one object serves many threads
+public:
+  // Fluxes are F_lambda in erg/s/cm2/Angstrom divided by flux_unit, at the observed-frame vacuum
+  // wavelengths given. a_v is in magnitudes, of a Calzetti screen. At redshift 0 the galaxy is at
+  // 10 pc. Errors: an invalid grid or bins, redshift < 0, a_v < 0, wavelengths not positive.
+  GalaxyModel(const SspGrid& grid, const TimeBins& bins, double redshift, double a_v,
+              std::span<const double> wavelength_angstrom, double flux_unit = 1.0);
+
+  Eigen::Index bins() const { return observed_.count(); }
+  Eigen::Index nodes() const { return log_z_nodes_.size(); }
+  Eigen::Index pixels() const { return basis_.rows(); }
+  double redshift() const { return redshift_; }
+  double a_v() const { return a_v_; }
+  const ObservedBins& observed_bins() const { return observed_; }
+
+  // 1 where the grid covers the pixel's rest wavelength; elsewhere the flux is 0, never
+  // extrapolated, and the pixel must not be compared with data.
+  const std::vector<std::uint8_t>& inside() const { return inside_; }
+
+  // Histories x and changes d are [2 bins, n], spectra and cotangents u are [pixels, n].
+  // Errors: rows that do not match.
+  Eigen::MatrixXd value(const Eigen::MatrixXd& x) const;
+  Eigen::MatrixXd jvp(const Eigen::MatrixXd& x, const Eigen::MatrixXd& d) const; // J(x) d
+  Eigen::MatrixXd vjp(const Eigen::MatrixXd& x, const Eigen::MatrixXd& u) const; // J(x)^T u
+
+  // [pixels, 2 bins] of one history. d/dlogZ is the right-hand derivative at a node and 0 outside
+  // the metallicity range, where the flux is constant.
+  Eigen::MatrixXd jacobian(const Eigen::VectorXd& x) const;
+
+private:
+  Eigen::MatrixXd basis_times(const Eigen::MatrixXd& coefficients) const;
+  void require_histories(const Eigen::MatrixXd& x) const;
+
+  double redshift_, a_v_;
+  ObservedBins observed_;
+  Eigen::VectorXd log_z_nodes_;
+  Eigen::MatrixXd basis_; // [pixels, nodes * formed], column node * formed + bin
+  std::vector<std::uint8_t> inside_;
+};
+
+} // namespace lookback::physics

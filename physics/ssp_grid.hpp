@@ -1,0 +1,37 @@
+// A grid of simple stellar populations: the spectrum, per solar mass formed, of stars of one age
+// and one metallicity. Wavelengths are vacuum, rest frame. Between the nodes the flux is linear in
+// ln(age) and in log10 Z; outside them it is that of the nearest node.
+#pragma once
+
+#include <Eigen/Core>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lookback::physics {
+
+struct SspGrid {
+  Eigen::VectorXd wavelength_angstrom; // [W] vacuum, increasing
+  Eigen::VectorXd age_gyr;             // [A] positive, increasing
+  Eigen::VectorXd log_z_zsun;          // [Z] log10(Z / 0.0142), increasing
+  std::vector<float> flux;             // [Z, A, W] row-major, Lsun / Angstrom / Msun formed
+  std::optional<Eigen::MatrixXd> surviving_mass_fraction; // [Z, A] of the mass formed
+  double lsun_erg_per_s = 3.828e33; // the solar luminosity by which the library divided its fluxes
+  std::string imf, isochrones, stellar_library, source, license;
+
+  Eigen::Index wavelengths() const { return wavelength_angstrom.size(); }
+  Eigen::Index ages() const { return age_gyr.size(); }
+  Eigen::Index metallicities() const { return log_z_zsun.size(); }
+
+  // [W] the spectrum at metallicity node z and age node a.
+  Eigen::Map<const Eigen::VectorXf> spectrum(Eigen::Index z, Eigen::Index a) const {
+    return {flux.data() + (z * ages() + a) * wavelengths(), wavelengths()};
+  }
+};
+
+// Errors: an axis that is empty, not finite or not increasing, an age or wavelength that is not
+// positive, arrays whose sizes disagree with the axes, fluxes that are not finite, mass fractions
+// outside 0 .. 1.
+void check(const SspGrid& grid);
+
+} // namespace lookback::physics
