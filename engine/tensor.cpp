@@ -39,6 +39,13 @@ template <class T> Tensor Tensor::from(Shape shape, std::span<const T> values, B
   return x;
 }
 
+Tensor Tensor::untaped() const {
+  Tensor x = *this;
+  x.tape_ = nullptr;
+  x.node_ = -1;
+  return x;
+}
+
 Tensor Tensor::reshaped(Shape shape) const {
   require(shape.size() == size(), "reshaped: ", shape_.text(), " cannot become ", shape.text());
   Tensor x = *this;
@@ -58,7 +65,7 @@ Tensor Tensor::part(std::int64_t first, Shape shape) const {
 template <class T> std::vector<T> Tensor::values() const {
   require(dtype_of<T> == dtype_, "values: the tensor holds ", size_of(dtype_), "-byte numbers, ", sizeof(T),
           "-byte ones were asked for");
-  std::vector<T> host(std::size_t(size()));
+  std::vector<T> host(static_cast<std::size_t>(size()));
   backend_->download(*this, host.data());
   return host;
 }

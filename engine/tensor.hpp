@@ -53,6 +53,7 @@ public:
   explicit operator bool() const { return storage_ != nullptr; }
   template <class T> T* data() const { return static_cast<T*>(storage_.get()); }
 
+  Tensor untaped() const;             // the same values, known to no tape
   Tensor reshaped(Shape shape) const; // the same values under another shape of the same size
   Tensor part(std::int64_t first, Shape shape) const; // `shape` consecutive elements from `first` on
   template <class T> std::vector<T> values() const;   // copied to the host; T must match the dtype
