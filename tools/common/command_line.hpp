@@ -10,13 +10,13 @@
 //   return line.run(argc, argv, [&] { forward(o, line); });
 #pragma once
 
+#include "tools/common/interrupt.hpp"
 #include "tools/common/log.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
-#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -47,12 +47,18 @@ template <class T> Json as_json(const std::vector<T>& values) {
 std::string default_text(const Json& value); // "" for null and for empty text or lists
 } // namespace detail
 
+// Condition of a number, with its limits.
+template <class T> CLI::Validator in_range(T low, T high) {
+  return CLI::Range(low, high).description("");
+}
+
 // A set of options: a tool's, or one subcommand's. The variables must outlive run().
 class Command {
 public:
   // Declares an option ("-n,--count") or a positional ("samples"). `unit` stands for the value in
   // the help: a unit (km/s, Gyr), a kind (FILE, N) or the form of the text (LO:HI). The value that
-  // the variable holds now is the default. Further conditions chain: ->required(), ->check(...).
+  // the variable holds now is the default. Further conditions chain: ->required(),
+  // ->check(in_range(1, 10)).
   template <class T>
   CLI::Option* option(const std::string& names, T& value, const std::string& unit,
                       const std::string& help) {
@@ -136,17 +142,6 @@ private:
   std::vector<std::unique_ptr<Command>> subcommands_;
   Log log_;
 };
-
-// Thrown by a tool that has saved its state after interrupted() became true: exit code 130.
-struct Interrupted : std::exception {
-  const char* what() const noexcept override { return "interrupted"; }
-};
-
-// Ctrl-C and SIGTERM remove unfinished outputs and leave with 130 at once. After
-// allow_graceful_stop() the first of them only makes interrupted() true, so that a loop can save
-// its state and throw Interrupted; a second one leaves at once.
-void allow_graceful_stop();
-bool interrupted();
 
 // The word of `candidates` with the smallest edit distance to `word`, or "" where none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
