@@ -53,20 +53,23 @@ public:
   // Pointwise
   virtual void activate(Activation kind, const Tensor& x, const Tensor& y) = 0;
   virtual void activate_backward(Activation kind, const Tensor& x, const Tensor& dy, Out dx) = 0;
-  virtual void scale(double factor, const Tensor& x, Out y) = 0;                // y (+)= factor x
-  virtual void scale_samples(const Tensor& factor, const Tensor& x, Out y) = 0; // factor[B], x[B, ...]
+  virtual void scale(double factor, const Tensor& x, Out y) = 0; // y (+)= factor x
+  virtual void scale_samples(const Tensor& factor, const Tensor& x,
+                             Out y) = 0; // factor[B], x[B, ...]
 
   // Sums
   virtual void squared_norm(const Tensor& x, const Tensor& y) = 0; // x[B, ...] -> y[B]
   virtual void squared_norm_backward(const Tensor& x, const Tensor& dy, Out dx) = 0;
   virtual void mean(const Tensor& x, const Tensor& y) = 0; // all elements -> y[1]
   virtual void mean_backward(const Tensor& dy, Out dx) = 0;
-  virtual void sum_rows(double factor, const Tensor& x, Out y) = 0;   // x[B, L, C] -> factor y[C]
-  virtual void sum_length(double factor, const Tensor& x, Out y) = 0; // x[B, L, C] -> factor y[B, C]
+  virtual void sum_rows(double factor, const Tensor& x, Out y) = 0; // x[B, L, C] -> factor y[C]
+  virtual void sum_length(double factor, const Tensor& x,
+                          Out y) = 0; // x[B, L, C] -> factor y[B, C]
 
   // Convolution, stride 1, zero "same" padding: x[B, L, Ci], w[K, Ci, Co], K odd. A dense layer is
   // K = 1, L = 1.
-  virtual void conv1d(const Tensor& x, const Tensor& w, const ConvEpilogue& epilogue, const Tensor& y) = 0;
+  virtual void conv1d(const Tensor& x, const Tensor& w, const ConvEpilogue& epilogue,
+                      const Tensor& y) = 0;
   virtual void conv1d_backward_input(double factor, const Tensor& w, const Tensor& dy, Out dx) = 0;
   virtual void conv1d_backward_weight(double factor, const Tensor& x, const Tensor& dy, Out dw) = 0;
 
@@ -76,21 +79,25 @@ public:
                           Activation kind, const Tensor& y, const Tensor& statistics) = 0;
   // Any of the outputs may be empty (not wanted).
   virtual void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                                   const Tensor& statistics, Activation kind, const Tensor& dy, Out dx,
-                                   Out dgamma, Out dbeta) = 0;
+                                   const Tensor& statistics, Activation kind, const Tensor& dy,
+                                   Out dx, Out dgamma, Out dbeta) = 0;
 
-  // Single-head attention over positions: qkv[B, L, 3C] -> y[B, L, C], weights softmax(q k / sqrt C).
+  // Single-head attention over positions: qkv[B, L, 3C] -> y[B, L, C], weights softmax(q k / sqrt
+  // C).
   virtual void attention(const Tensor& qkv, const Tensor& y) = 0;
   virtual void attention_backward(const Tensor& qkv, const Tensor& dy, Out dqkv) = 0;
 
-  virtual void resample(const Resampling& filter, const Tensor& x, Out y) = 0; // [B, L, C] -> [B, M, C]
+  virtual void resample(const Resampling& filter, const Tensor& x,
+                        Out y) = 0; // [B, L, C] -> [B, M, C]
 
   // Channels [from, from + n) of x to channels [to, to + n) of y.
-  virtual void copy_channels(const Tensor& x, std::int64_t from, Out y, std::int64_t to, std::int64_t n) = 0;
+  virtual void copy_channels(const Tensor& x, std::int64_t from, Out y, std::int64_t to,
+                             std::int64_t n) = 0;
 
   // [sin(p), cos(p)], p = ((t w) 2) pi: t[B], w[F] -> y[B, 2F].
   virtual void fourier_features(const Tensor& t, const Tensor& w, const Tensor& y) = 0;
-  virtual void fourier_features_backward(const Tensor& t, const Tensor& w, const Tensor& dy, Out dt) = 0;
+  virtual void fourier_features_backward(const Tensor& t, const Tensor& w, const Tensor& dy,
+                                         Out dt) = 0;
 
   // Random numbers: sample b of x[B, ...] is stream `key` with draw = key.draw + b.
   virtual void normal(const Stream& key, const Tensor& x) = 0;
@@ -98,9 +105,9 @@ public:
 
   // One step of Adam (Kingma & Ba 2015, as PyTorch writes it) and of the moving average of the
   // weights; gradient_norm_squared[1] is the squared L2 norm of `gradient`, for clipping.
-  virtual void adam(const AdamStep& step, const Tensor& gradient, const Tensor& gradient_norm_squared,
-                    const Tensor& moment_1, const Tensor& moment_2, const Tensor& value,
-                    const Tensor& average) = 0;
+  virtual void adam(const AdamStep& step, const Tensor& gradient,
+                    const Tensor& gradient_norm_squared, const Tensor& moment_1,
+                    const Tensor& moment_2, const Tensor& value, const Tensor& average) = 0;
 };
 
 Backend& cpu_backend();

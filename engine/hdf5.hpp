@@ -33,7 +33,8 @@ public:
   std::vector<T> read(const std::string& dataset, const Extents& expected = {}) const;
 
   // As read, but NaN and Inf are let through: for data whose gaps are NaN by convention.
-  template <class T> std::vector<T> read_raw(const std::string& dataset, const Extents& expected = {}) const;
+  template <class T>
+  std::vector<T> read_raw(const std::string& dataset, const Extents& expected = {}) const;
 
   std::vector<std::string> read_strings(const std::string& dataset) const;
 
@@ -63,15 +64,18 @@ public:
   void format(const std::string& format);
   // Groups on the way are made as needed. Units: "" writes no attribute.
   template <class T> // float, double, std::int64_t, std::int32_t, std::uint8_t
-  void write(const std::string& dataset, const Extents& extents, std::span<const T> values, const std::string& unit = "");
+  void write(const std::string& dataset, const Extents& extents, std::span<const T> values,
+             const std::string& unit = "");
   void write_strings(const std::string& dataset, const std::vector<std::string>& values);
 
   void attribute(const std::string& object, const std::string& name, const std::string& value);
   void attribute(const std::string& object, const std::string& name, const char* value);
   void attribute(const std::string& object, const std::string& name, double value);
   void attribute(const std::string& object, const std::string& name, std::int64_t value);
-  void attribute(const std::string& object, const std::string& name, std::span<const double> values);
-  void attribute(const std::string& object, const std::string& name, std::span<const std::int64_t> values);
+  void attribute(const std::string& object, const std::string& name,
+                 std::span<const double> values);
+  void attribute(const std::string& object, const std::string& name,
+                 std::span<const std::int64_t> values);
 
   // HDF5 dimension scales (netCDF-4 dimensions): make `scale` one, attach it to an axis.
   void make_scale(const std::string& scale, const std::string& name);

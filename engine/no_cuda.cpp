@@ -3,10 +3,13 @@
 
 namespace lookback {
 
-bool cuda_built_in() { return false; }
+bool cuda_built_in() {
+  return false;
+}
 
 Backend& cuda_backend() {
-  fail("device cuda: this build has no CUDA; install the CUDA Toolkit and configure again, or use --device cpu");
+  fail("device cuda: this build has no CUDA; install the CUDA Toolkit and configure again, or use "
+       "--device cpu");
 }
 
 } // namespace lookback

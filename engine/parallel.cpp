@@ -67,7 +67,8 @@ private:
     std::int64_t seen = 0;
     while (true) {
       // The next operation usually follows within microseconds: look for it before going to sleep.
-      for (int spin = 0; spin < 2000 && generation_.load() == seen; ++spin) std::this_thread::yield();
+      for (int spin = 0; spin < 2000 && generation_.load() == seen; ++spin)
+        std::this_thread::yield();
       if (generation_.load() == seen) {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return generation_.load() != seen; });
@@ -93,7 +94,9 @@ private:
   bool stop_ = false;
 };
 
-int hardware_threads() { return std::max(1, int(std::thread::hardware_concurrency())); }
+int hardware_threads() {
+  return std::max(1, int(std::thread::hardware_concurrency()));
+}
 
 std::unique_ptr<ThreadPool>& pool() {
   static auto instance = std::make_unique<ThreadPool>(hardware_threads());
@@ -103,12 +106,15 @@ std::unique_ptr<ThreadPool>& pool() {
 } // namespace
 
 void set_threads(int count) {
-  require(count >= 0 && count <= 4096, "threads: ", count, " asked for; expected 0 (all cores) to 4096");
+  require(count >= 0 && count <= 4096, "threads: ", count,
+          " asked for; expected 0 (all cores) to 4096");
   const int wanted = count == 0 ? hardware_threads() : count;
   if (pool()->size() != wanted) pool() = std::make_unique<ThreadPool>(wanted);
 }
 
-int threads() { return pool()->size(); }
+int threads() {
+  return pool()->size();
+}
 
 void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& f) {
   if (inside_work || count <= 1 || threads() == 1) {

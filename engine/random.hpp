@@ -1,7 +1,7 @@
 // Counter-based random numbers: Philox 4x32-10 (Salmon et al. 2011, SC'11). A number is a function
-// of (seed, purpose, object, draw, step, element) alone, so it does not depend on batch size, thread
-// count, rank or device. Logarithm, sine and cosine are spelled out in fused multiply-adds, so that
-// the CPU and a GPU give the same bits.
+// of (seed, purpose, object, draw, step, element) alone, so it does not depend on batch size,
+// thread count, rank or device. Logarithm, sine and cosine are spelled out in fused multiply-adds,
+// so that the CPU and a GPU give the same bits.
 #pragma once
 
 #include <array>
@@ -21,7 +21,8 @@ struct PhiloxBlock {
   std::uint32_t word[4];
 };
 
-LOOKBACK_HOST_DEVICE inline PhiloxBlock philox(PhiloxBlock counter, std::uint32_t key_0, std::uint32_t key_1) {
+LOOKBACK_HOST_DEVICE inline PhiloxBlock philox(PhiloxBlock counter, std::uint32_t key_0,
+                                               std::uint32_t key_1) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t(0xD2511F53u) * counter.word[0];
     const std::uint64_t b = std::uint64_t(0xCD9E8D57u) * counter.word[2];
@@ -95,9 +96,13 @@ LOOKBACK_HOST_DEVICE inline void portable_sincos_quarter(double f, double& sine,
   sine *= x;
 }
 
-LOOKBACK_HOST_DEVICE inline double to_unit(std::uint32_t word) { return fma(double(word), 0x1p-32, 0x1p-33); }
+LOOKBACK_HOST_DEVICE inline double to_unit(std::uint32_t word) {
+  return fma(double(word), 0x1p-32, 0x1p-33);
+}
 
-LOOKBACK_HOST_DEVICE inline double Stream::uniform(std::uint64_t element) const { return to_unit(word(element)); }
+LOOKBACK_HOST_DEVICE inline double Stream::uniform(std::uint64_t element) const {
+  return to_unit(word(element));
+}
 
 // Box and Muller: words (0, 1) give normals 0 and 1, words (2, 3) give normals 2 and 3.
 LOOKBACK_HOST_DEVICE inline void normals(PhiloxBlock w, double z[4]) {

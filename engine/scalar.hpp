@@ -9,8 +9,8 @@
 namespace lookback::scalar {
 
 // exp(x) in straight-line code, so that a loop over it becomes vector instructions. Cody & Waite
-// reduction x = n ln 2 + r, Taylor series to r^7 (error 2e-8 relative), 2^n by exponent bits; inputs
-// are clamped to where float32 has normal numbers.
+// reduction x = n ln 2 + r, Taylor series to r^7 (error 2e-8 relative), 2^n by exponent bits;
+// inputs are clamped to where float32 has normal numbers.
 LOOKBACK_HOST_DEVICE inline float exponential(float x) {
 #ifdef __CUDA_ARCH__
   return expf(x);
@@ -30,14 +30,18 @@ LOOKBACK_HOST_DEVICE inline float exponential(float x) {
   return p * std::bit_cast<float>((std::int32_t(n) + 127) << 23);
 #endif
 }
-LOOKBACK_HOST_DEVICE inline double exponential(double x) { return exp(x); }
+LOOKBACK_HOST_DEVICE inline double exponential(double x) {
+  return exp(x);
+}
 
 struct None {
   template <class T> LOOKBACK_HOST_DEVICE static T value(T x) { return x; }
   template <class T> LOOKBACK_HOST_DEVICE static T slope(T) { return T(1); }
 };
 struct Silu {
-  template <class T> LOOKBACK_HOST_DEVICE static T value(T x) { return x / (T(1) + exponential(-x)); }
+  template <class T> LOOKBACK_HOST_DEVICE static T value(T x) {
+    return x / (T(1) + exponential(-x));
+  }
   template <class T> LOOKBACK_HOST_DEVICE static T slope(T x) {
     const T s = T(1) / (T(1) + exponential(-x));
     return s * (T(1) + x * (T(1) - s));
@@ -49,7 +53,9 @@ struct Relu {
 };
 struct Elu {
   template <class T> LOOKBACK_HOST_DEVICE static T value(T x) { return x > T(0) ? x : T(expm1(x)); }
-  template <class T> LOOKBACK_HOST_DEVICE static T slope(T x) { return x > T(0) ? T(1) : T(exp(x)); }
+  template <class T> LOOKBACK_HOST_DEVICE static T slope(T x) {
+    return x > T(0) ? T(1) : T(exp(x));
+  }
 };
 struct Tanh {
   template <class T> LOOKBACK_HOST_DEVICE static T value(T x) { return T(tanh(x)); }
@@ -61,11 +67,16 @@ struct Tanh {
 
 template <class F> void visit_activation(Activation kind, F&& f) {
   switch (kind) {
-  case Activation::none: return f(None{});
-  case Activation::silu: return f(Silu{});
-  case Activation::relu: return f(Relu{});
-  case Activation::elu: return f(Elu{});
-  case Activation::tanh: return f(Tanh{});
+  case Activation::none:
+    return f(None{});
+  case Activation::silu:
+    return f(Silu{});
+  case Activation::relu:
+    return f(Relu{});
+  case Activation::elu:
+    return f(Elu{});
+  case Activation::tanh:
+    return f(Tanh{});
   }
 }
 

@@ -45,7 +45,8 @@ Tensor Tape::gradient(const Tensor& leaf) {
   return place.tensor;
 }
 
-Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor y, Tape::Backward backward) {
+Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor y,
+              Tape::Backward backward) {
   Tape* tape = nullptr;
   for (const Tensor& x : inputs) {
     if (!tape_of(x)) continue;

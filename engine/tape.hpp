@@ -5,8 +5,8 @@
 #include "engine/backend.hpp"
 
 #include <functional>
-#include <utility>
 #include <initializer_list>
+#include <utility>
 #include <vector>
 
 namespace lookback {
@@ -22,8 +22,8 @@ public:
   // x as a leaf whose gradient is wanted. With `gradient`, it is added there; otherwise it is made.
   Tensor variable(Tensor x, Tensor gradient = {});
 
-  // Back from y with cotangent dy (default: 1, y being one number). A tape serves one call: closures
-  // and the values they hold are released on the way.
+  // Back from y with cotangent dy (default: 1, y being one number). A tape serves one call:
+  // closures and the values they hold are released on the way.
   void backward(const Tensor& y, const Tensor& dy = {});
 
   // The gradient of a leaf after backward; zeros where y does not depend on it.
@@ -52,6 +52,7 @@ private:
 };
 
 // Records y = op(inputs) on the inputs' tape, if they have one, and returns y knowing it.
-Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor y, Tape::Backward backward);
+Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor y,
+              Tape::Backward backward);
 
 } // namespace lookback

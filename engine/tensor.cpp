@@ -4,11 +4,13 @@
 
 namespace lookback {
 
-const char* name_of(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
+const char* name_of(Device device) {
+  return device == Device::cpu ? "cpu" : "cuda";
+}
 
 Shape::Shape(std::initializer_list<std::int64_t> dims) {
-  require(dims.size() <= dims_.size(), "shape: ", dims.size(), " dimensions given, at most ", dims_.size(),
-          " are supported");
+  require(dims.size() <= dims_.size(), "shape: ", dims.size(), " dimensions given, at most ",
+          dims_.size(), " are supported");
   for (std::int64_t dim : dims) {
     require(dim >= 0, "shape: dimension ", dim, " is negative");
     dims_[rank_++] = dim;
@@ -32,8 +34,8 @@ Tensor::Tensor(Shape shape, DType dtype, Backend& backend)
       storage_(backend.allocate(std::size_t(shape.size()) * size_of(dtype))) {}
 
 template <class T> Tensor Tensor::from(Shape shape, std::span<const T> values, Backend& backend) {
-  require(std::int64_t(values.size()) == shape.size(), "tensor: ", values.size(), " values given, shape ",
-          shape.text(), " needs ", shape.size());
+  require(std::int64_t(values.size()) == shape.size(), "tensor: ", values.size(),
+          " values given, shape ", shape.text(), " needs ", shape.size());
   Tensor x(shape, dtype_of<T>, backend);
   backend.upload(values.data(), x);
   return x;
@@ -58,19 +60,22 @@ Tensor Tensor::part(std::int64_t first, Shape shape) const {
           first + shape.size(), " asked of a tensor of ", size());
   Tensor x = *this;
   x.shape_ = shape;
-  x.storage_ = std::shared_ptr<void>(storage_, static_cast<char*>(storage_.get()) + first * std::int64_t(size_of(dtype_)));
+  x.storage_ = std::shared_ptr<void>(storage_, static_cast<char*>(storage_.get()) +
+                                                   first * std::int64_t(size_of(dtype_)));
   return x;
 }
 
 template <class T> std::vector<T> Tensor::values() const {
-  require(dtype_of<T> == dtype_, "values: the tensor holds ", size_of(dtype_), "-byte numbers, ", sizeof(T),
-          "-byte ones were asked for");
+  require(dtype_of<T> == dtype_, "values: the tensor holds ", size_of(dtype_), "-byte numbers, ",
+          sizeof(T), "-byte ones were asked for");
   std::vector<T> host(static_cast<std::size_t>(size()));
   backend_->download(*this, host.data());
   return host;
 }
 
-Tensor empty_like(const Tensor& x) { return Tensor(x.shape(), x.dtype(), x.backend()); }
+Tensor empty_like(const Tensor& x) {
+  return Tensor(x.shape(), x.dtype(), x.backend());
+}
 
 template Tensor Tensor::from(Shape, std::span<const float>, Backend&);
 template Tensor Tensor::from(Shape, std::span<const double>, Backend&);

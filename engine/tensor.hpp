@@ -20,7 +20,9 @@ class Tape;
 enum class DType { f32, f64 };
 enum class Device { cpu, cuda };
 
-inline std::size_t size_of(DType type) { return type == DType::f32 ? 4 : 8; }
+inline std::size_t size_of(DType type) {
+  return type == DType::f32 ? 4 : 8;
+}
 template <class T> constexpr DType dtype_of = sizeof(T) == 4 ? DType::f32 : DType::f64;
 const char* name_of(Device device);
 
@@ -55,8 +57,9 @@ public:
 
   Tensor untaped() const;             // the same values, known to no tape
   Tensor reshaped(Shape shape) const; // the same values under another shape of the same size
-  Tensor part(std::int64_t first, Shape shape) const; // `shape` consecutive elements from `first` on
-  template <class T> std::vector<T> values() const;   // copied to the host; T must match the dtype
+  Tensor part(std::int64_t first,
+              Shape shape) const;                   // `shape` consecutive elements from `first` on
+  template <class T> std::vector<T> values() const; // copied to the host; T must match the dtype
 
 private:
   friend class Tape;
@@ -69,10 +72,14 @@ private:
   int node_ = -1;
 };
 
-inline Tape* tape_of(const Tensor& x) { return x.tape_; }
+inline Tape* tape_of(const Tensor& x) {
+  return x.tape_;
+}
 Tensor empty_like(const Tensor& x);
 
 // Calls f with a value of the C++ type that the dtype stands for.
-template <class F> void visit(DType type, F&& f) { type == DType::f32 ? f(float{}) : f(double{}); }
+template <class F> void visit(DType type, F&& f) {
+  type == DType::f32 ? f(float{}) : f(double{});
+}
 
 } // namespace lookback

@@ -14,7 +14,8 @@ Tensor activate(Activation kind, const Tensor& x) {
 
 // da += dy, db += dy
 Tensor add(const Tensor& a, const Tensor& b) {
-  require(a.shape() == b.shape(), "add: shapes ", a.shape().text(), " and ", b.shape().text(), " differ");
+  require(a.shape() == b.shape(), "add: shapes ", a.shape().text(), " and ", b.shape().text(),
+          " differ");
   Tensor y = empty_like(a);
   Backend& backend = a.backend();
   backend.scale(1, a, {y, false});
@@ -34,8 +35,8 @@ Tensor reshape(const Tensor& x, Shape shape) {
 
 // dx += factor dy
 Tensor scale_samples(const Tensor& factor, const Tensor& x) {
-  require(factor.shape() == Shape{x.shape()[0]}, "scale_samples: factor has shape ", factor.shape().text(),
-          ", x has ", x.shape()[0], " samples");
+  require(factor.shape() == Shape{x.shape()[0]}, "scale_samples: factor has shape ",
+          factor.shape().text(), ", x has ", x.shape()[0], " samples");
   Tensor y = empty_like(x);
   x.backend().scale_samples(factor, x, {y, false});
   return record("scale_samples", {x}, y, [factor, x](Tape& tape, const Tensor& dy) {

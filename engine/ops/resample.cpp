@@ -14,8 +14,8 @@ static Resampling transposed(const Resampling& f) {
 Tensor resample(const Resampling& filter, const Tensor& x, std::int64_t length) {
   const Shape& s = x.shape();
   require(s.rank() == 3, "resample: x has shape ", s.text(), ", expected [B, L, C]");
-  require(length > 0 && filter.up > 0 && filter.down > 0, "resample: length ", length, " from ", s[1],
-          " by the factor ", filter.up, "/", filter.down, " is not possible");
+  require(length > 0 && filter.up > 0 && filter.down > 0, "resample: length ", length, " from ",
+          s[1], " by the factor ", filter.up, "/", filter.down, " is not possible");
   Tensor y({s[0], length, s[2]}, x.dtype(), x.backend());
   x.backend().resample(filter, x, {y, false});
   return record("resample", {x}, y, [filter, x](Tape& tape, const Tensor& dy) {
