@@ -3,12 +3,13 @@
 //
 //   flux[p] = sum_i SFR_i sum_j w_j(log Z_i) P[p, i, j],     i time bin, j metallicity node,
 //
-// so that derivatives need no more than P and the two-node weights w. A history is one column: rows
-// 0 .. bins-1 are SFR [Msun/yr], rows bins .. 2 bins-1 are log10(Z/Zsun). Bins after the epoch of
-// observation contribute nothing. Batches are computed in blocks of one fixed size, so that the
-// bits of a history's spectrum do not depend on the batch around it.
+// w the two-node weights, so that a derivative needs no more than P and w. A history is one column:
+// rows 0 .. bins-1 are SFR [Msun/yr], rows bins .. 2 bins-1 are log10(Z/Zsun). Bins after the epoch
+// of observation contribute nothing.
 #pragma once
 
+#include "physics/basis.hpp"
+#include "physics/history_weights.hpp"
 #include "physics/ssp_grid.hpp"
 #include "physics/time_bins.hpp"
 
@@ -19,7 +20,8 @@
 
 namespace lookback::physics {
 
-class GalaxyModel { // immutable after construction: one object serves many threads
+class GalaxyModel
+    : public ForwardModel { // immutable after construction: one object serves many threads
 public:
   // Fluxes are F_lambda in erg/s/cm2/Angstrom divided by flux_unit, at the observed-frame vacuum
   // wavelengths given. a_v is in magnitudes, of a Calzetti screen. At redshift 0 the galaxy is at
@@ -28,35 +30,34 @@ public:
               std::span<const double> wavelength_angstrom, double flux_unit = 1.0);
 
   Eigen::Index bins() const { return observed_.count(); }
-  Eigen::Index nodes() const { return log_z_nodes_.size(); }
-  Eigen::Index pixels() const { return basis_.rows(); }
+  Eigen::Index pixels() const { return basis_.outputs(); }
   double redshift() const { return redshift_; }
   double a_v() const { return a_v_; }
   const ObservedBins& observed_bins() const { return observed_; }
 
-  // 1 where the grid covers the pixel's rest wavelength; elsewhere the flux is 0, never
+  // [pixels] 1 where the grid covers the pixel's rest wavelength; elsewhere the flux is 0, never
   // extrapolated, and the pixel must not be compared with data.
   const std::vector<std::uint8_t>& inside() const { return inside_; }
 
   // Histories x and changes d are [2 bins, n], spectra and cotangents u are [pixels, n].
   // Errors: rows that do not match.
-  Eigen::MatrixXd value(const Eigen::MatrixXd& x) const;
-  Eigen::MatrixXd jvp(const Eigen::MatrixXd& x, const Eigen::MatrixXd& d) const; // J(x) d
-  Eigen::MatrixXd vjp(const Eigen::MatrixXd& x, const Eigen::MatrixXd& u) const; // J(x)^T u
+  Eigen::Index inputs() const override { return 2 * bins(); }
+  Eigen::Index outputs() const override { return pixels(); }
+  Eigen::MatrixXd value(const Eigen::MatrixXd& x) const override;
+  Eigen::MatrixXd jvp(const Eigen::MatrixXd& x, const Eigen::MatrixXd& d) const override;
+  Eigen::MatrixXd vjp(const Eigen::MatrixXd& x, const Eigen::MatrixXd& u) const override;
 
   // [pixels, 2 bins] of one history. d/dlogZ is the right-hand derivative at a node and 0 outside
   // the metallicity range, where the flux is constant.
-  Eigen::MatrixXd jacobian(const Eigen::VectorXd& x) const;
+  Eigen::MatrixXd jacobian(const Eigen::VectorXd& x) const override;
 
 private:
-  Eigen::MatrixXd basis_times(const Eigen::MatrixXd& coefficients) const;
-  void require_histories(const Eigen::MatrixXd& x) const;
-
   double redshift_, a_v_;
   ObservedBins observed_;
   Eigen::VectorXd log_z_nodes_;
-  Eigen::MatrixXd basis_; // [pixels, nodes * formed], column node * formed + bin
+  HistoryWeights weights_;
   std::vector<std::uint8_t> inside_;
+  Basis basis_; // [pixels, nodes * formed], column node * formed + bin
 };
 
 } // namespace lookback::physics

@@ -23,11 +23,16 @@ struct SspGrid {
   Eigen::Index ages() const { return age_gyr.size(); }
   Eigen::Index metallicities() const { return log_z_zsun.size(); }
 
-  // [W] the spectrum at metallicity node z and age node a.
-  Eigen::Map<const Eigen::VectorXf> spectrum(Eigen::Index z, Eigen::Index a) const {
-    return {flux.data() + (z * ages() + a) * wavelengths(), wavelengths()};
+  // [W, ages] the spectra of metallicity node z.
+  Eigen::MatrixXd spectra(Eigen::Index z) const {
+    const Eigen::Index size = wavelengths() * ages();
+    return Eigen::Map<const Eigen::MatrixXf>(flux.data() + z * size, wavelengths(), ages())
+        .cast<double>();
   }
 };
+}
+}
+;
 
 // Errors: an axis that is empty, not finite or not increasing, an age or wavelength that is not
 // positive, arrays whose sizes disagree with the axes, fluxes that are not finite, mass fractions
