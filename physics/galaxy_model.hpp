@@ -20,8 +20,7 @@
 
 namespace lookback::physics {
 
-class GalaxyModel
-    : public ForwardModel { // immutable after construction: one object serves many threads
+class GalaxyModel : public ForwardModel {
 public:
   // Fluxes are F_lambda in erg/s/cm2/Angstrom divided by flux_unit, at the observed-frame vacuum
   // wavelengths given. a_v is in magnitudes, of a Calzetti screen. At redshift 0 the galaxy is at

@@ -30,9 +30,6 @@ struct SspGrid {
         .cast<double>();
   }
 };
-}
-}
-;
 
 // Errors: an axis that is empty, not finite or not increasing, an age or wavelength that is not
 // positive, arrays whose sizes disagree with the axes, fluxes that are not finite, mass fractions
