@@ -1,0 +1,46 @@
+// A trained prior: network, SDE, normalisation and time bins, and its file (`lookback-prior`).
+#pragma once
+
+#include "nn/optimizer.hpp"
+#include "nn/score_matching.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+namespace lookback::nn {
+
+// x = (value - mean)/std per channel and bin; [C, L] row-major, channel 0 SFR, channel 1 log10 Z/Zsun.
+struct Normalization {
+  std::vector<double> mean, std;
+};
+
+// What training needs to go on from where it stopped; random numbers are functions of `step`.
+struct TrainingState {
+  Optimizer optimizer;
+  std::vector<float> losses; // mean loss of every epoch done
+};
+
+struct Prior {
+  NcsnppConfig config;
+  VeSde sde;
+  std::int64_t length = 64;
+  Normalization normalization;
+  std::vector<double> bin_edges_gyr; // length + 1, cosmic time
+  std::unique_ptr<Ncsnpp> network;   // weights to evaluate; while training, the raw ones
+};
+
+// Errors: file missing, truncated or of another format, hyperparameters not supported, a weight
+// missing or of the wrong shape.
+Prior read_prior(const std::filesystem::path& file, Backend& backend, DType dtype = DType::f32);
+
+// The raw weights and the state of the training that wrote the file; none where it holds none. The
+// prior's network receives the raw weights.
+std::optional<TrainingState> read_training(const std::filesystem::path& file, Prior& prior);
+
+// With `training`, weights/ receives the moving average, and training/ the raw weights and the state.
+// `configuration` is the JSON text stored as attribute `config`.
+void write_prior(const std::filesystem::path& file, const Prior& prior, const TrainingState* training,
+                 const std::string& configuration, bool overwrite);
+
+} // namespace lookback::nn

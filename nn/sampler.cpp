@@ -1,0 +1,147 @@
+#include "nn/sampler.hpp"
+
+#include <cmath>
+
+namespace lookback::nn {
+namespace {
+
+Tensor constant_times(double t, const Tensor& x) {
+  Tensor times({x.shape()[0]}, x.dtype(), x.backend());
+  x.backend().fill(times, t);
+  return times;
+}
+
+Tensor copy_of(const Tensor& x) {
+  Tensor y = empty_like(x);
+  x.backend().copy(x, y);
+  return y;
+}
+
+void add_scaled(const Tensor& x, double factor, const Tensor& y) { x.backend().scale(factor, y, {x, true}); }
+
+std::vector<double> host_values(const Tensor& x) {
+  std::vector<double> values;
+  visit(x.dtype(), [&]<class T>(T) {
+    const auto v = x.values<T>();
+    values.assign(v.begin(), v.end());
+  });
+  return values;
+}
+
+void require_finite(const Tensor& x, int step, double t) {
+  for (double v : host_values(x))
+    require(std::isfinite(v), "sampling: a value at step ", step, " (t = ", t,
+            ") is not finite; use more steps or a stronger clip");
+}
+
+Tensor ode_drift(const Score& score, const VeSde& sde, const Tensor& x, double t) {
+  const double g = sde.diffusion(t);
+  Tensor drift = empty_like(x);
+  x.backend().scale(-0.5 * g * g, score(x, t), {drift, false});
+  return drift;
+}
+
+// v^T (d drift / d x) v per sample.
+std::vector<double> divergence(const Ncsnpp& network, const VeSde& sde, const Tensor& x, double t, const Tensor& v) {
+  Tape tape;
+  const Tensor variable = tape.variable(x);
+  tape.backward(score(network, sde, constant_times(t, x), variable), v);
+  const std::vector<double> jv = host_values(tape.gradient(variable)), vectors = host_values(v);
+  const std::size_t batch = std::size_t(x.shape()[0]), n = vectors.size() / batch;
+  const double g = sde.diffusion(t);
+  std::vector<double> trace(batch);
+  for (std::size_t i = 0; i < vectors.size(); ++i) trace[i / n] += -0.5 * g * g * vectors[i] * jv[i];
+  return trace;
+}
+
+} // namespace
+
+Score prior_score(const Ncsnpp& network, const VeSde& sde) {
+  return [&network, sde](const Tensor& x, double t) { return score(network, sde, constant_times(t, x), x); };
+}
+
+std::vector<float> euler_maruyama_times(int steps, double T) {
+  require(steps > 0, "sampling: ", steps, " steps asked for; expected at least 1");
+  const float dt = float(-T / steps);
+  std::vector<float> times;
+  float t = float(T);
+  for (int i = 0; i < steps; ++i) {
+    t += dt;
+    if (t < 0) break;
+    times.push_back(t);
+  }
+  return times;
+}
+
+Tensor euler_maruyama(const Score& score, const VeSde& sde, Tensor x, int steps, const Noise& noise,
+                      const Observer& observer) {
+  const double dt = sde.T / steps;
+  Tensor mean = copy_of(x);
+  int step = 0;
+  for (float t : euler_maruyama_times(steps, sde.T)) {
+    const double g = sde.diffusion(t);
+    mean = copy_of(x);
+    add_scaled(mean, g * g * dt, score(x, t));
+    x = copy_of(mean);
+    add_scaled(x, g * std::sqrt(dt), noise(step));
+    require_finite(x, step, t);
+    ++step;
+    if (observer) observer(step, x);
+  }
+  return mean;
+}
+
+Tensor integrate_ode(const Score& score, const VeSde& sde, Tensor x, int steps, double t_0, double t_1,
+                     OdeMethod method, const Observer& observer) {
+  const double dt = (t_1 - t_0) / steps;
+  float t = float(t_0);
+  for (int step = 0; step < steps; ++step) {
+    const Tensor drift = ode_drift(score, sde, x, t);
+    Tensor next = copy_of(x);
+    add_scaled(next, dt, drift);
+    if (method == OdeMethod::heun) {
+      const Tensor corrected = ode_drift(score, sde, next, t + float(dt));
+      next = copy_of(x);
+      add_scaled(next, dt / 2, drift);
+      add_scaled(next, dt / 2, corrected);
+    }
+    x = next;
+    t += float(dt);
+    if (observer) observer(step + 1, x);
+  }
+  return x;
+}
+
+std::vector<double> log_likelihood(const Ncsnpp& network, const VeSde& sde, Tensor x, int steps, OdeMethod method,
+                                   const Noise& vectors) {
+  const Score score = prior_score(network, sde);
+  const double dt = 1.0 / steps * sde.T;
+  float t = 0;
+  int call = 0;
+  std::vector<double> log_p(std::size_t(x.shape()[0]), 0.0);
+  const auto accumulate = [&](const Tensor& at, double time, double weight) {
+    const std::vector<double> trace = divergence(network, sde, at, time, vectors(call++));
+    for (std::size_t b = 0; b < log_p.size(); ++b) log_p[b] += weight * trace[b];
+  };
+  for (int step = 0; step < steps; ++step) {
+    const Tensor before = x;
+    x = integrate_ode(score, sde, x, 1, t, t + dt, method);
+    if (method == OdeMethod::euler) {
+      accumulate(x, t, dt);
+    } else {
+      accumulate(before, t, dt / 2);
+      accumulate(x, t + float(dt), dt / 2);
+    }
+    t += float(dt);
+  }
+  const std::vector<double> values = host_values(x);
+  const std::size_t n = values.size() / log_p.size();
+  for (std::size_t b = 0; b < log_p.size(); ++b) {
+    double squares = 0;
+    for (std::size_t i = 0; i < n; ++i) squares += values[b * n + i] * values[b * n + i];
+    log_p[b] += sde.prior_log_density(squares, double(n));
+  }
+  return log_p;
+}
+
+} // namespace lookback::nn
