@@ -19,7 +19,7 @@ TimeBins equal_time_bins(int count) {
   require(count > 0, "time bins: the count is ", count, "; expected at least 1");
   const double today = age_gyr(0);
   TimeBins bins;
-  for (int i = 0; i <= count; ++i) bins.edges_gyr.push_back(today * i / count);
+  for (int i = 0; i <= count; ++i) bins.edges_gyr.push_back(today * (static_cast<double>(i) / count));
   return bins;
 }
 
