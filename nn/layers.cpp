@@ -15,14 +15,17 @@ Tensor Conv1d::operator()(const Tensor& x, ConvEpilogue epilogue) const {
   return conv1d(x, weight, epilogue);
 }
 
-static int groups_of(std::int64_t channels) { return int(std::min<std::int64_t>(channels / 4, 32)); }
+static int groups_of(std::int64_t channels) {
+  return int(std::min<std::int64_t>(channels / 4, 32));
+}
 
 GroupNorm::GroupNorm(const Scope& s, std::int64_t channels, Activation activation)
-    : weight(s.declare("weight", {channels}, {Init::constant, 1})), bias(s.declare("bias", {channels})),
-      activation(activation) {
+    : weight(s.declare("weight", {channels}, {Init::constant, 1})),
+      bias(s.declare("bias", {channels})), activation(activation) {
   const int groups = groups_of(channels);
   require(groups > 0 && channels % groups == 0, "group norm ", s.prefix, " has ", channels,
-          " channels, which cannot be split into ", groups, " groups; choose nf as a multiple of 8");
+          " channels, which cannot be split into ", groups,
+          " groups; choose nf as a multiple of 8");
 }
 
 Tensor GroupNorm::operator()(const Tensor& x) const {
@@ -30,8 +33,10 @@ Tensor GroupNorm::operator()(const Tensor& x) const {
 }
 
 SelfAttention::SelfAttention(const Scope& s, std::int64_t channels, double init_scale)
-    : to_qkv(s / "to_qkv", channels, 3 * channels, 1, {Init::uniform, 1 / std::sqrt(double(channels))}),
-      to_out(s / "to_out", channels, channels, 1, {Init::uniform, init_scale / std::sqrt(double(channels))}) {}
+    : to_qkv(s / "to_qkv", channels, 3 * channels, 1,
+             {Init::uniform, 1 / std::sqrt(double(channels))}),
+      to_out(s / "to_out", channels, channels, 1,
+             {Init::uniform, init_scale / std::sqrt(double(channels))}) {}
 
 Tensor SelfAttention::operator()(const Tensor& x) const {
   ConvEpilogue skip;
@@ -60,17 +65,23 @@ Tensor Resampler::up(const Tensor& x) const {
   return resample(filter, x, 2 * length + before + after - taps + 1);
 }
 
-ResBlock::ResBlock(const Scope& s, std::int64_t in, std::int64_t out, Mode mode, const Options& options)
+ResBlock::ResBlock(const Scope& s, std::int64_t in, std::int64_t out, Mode mode,
+                   const Options& options)
     : options(options), mode(mode), norm_0(s / "GroupNorm_0", in, options.activation),
       conv_0(s / "Conv_0" / "conv", in, out, 3, variance_scaling(1, in, out, 3)),
-      dense_0(s / "Dense_0", options.embedding, out), norm_1(s / "GroupNorm_1", out, options.activation),
-      conv_1(s / "Conv_1" / "conv", out, out, 3, variance_scaling(options.init_scale, out, out, 3)) {
-  if (in != out || mode != Mode::same) conv_2.emplace(s / "Conv_2" / "conv", in, out, 1, variance_scaling(1, in, out));
+      dense_0(s / "Dense_0", options.embedding, out),
+      norm_1(s / "GroupNorm_1", out, options.activation),
+      conv_1(s / "Conv_1" / "conv", out, out, 3,
+             variance_scaling(options.init_scale, out, out, 3)) {
+  if (in != out || mode != Mode::same)
+    conv_2.emplace(s / "Conv_2" / "conv", in, out, 1, variance_scaling(1, in, out));
 }
 
 Tensor ResBlock::operator()(const Tensor& x, const Tensor& embedding) const {
   const auto resampled = [&](const Tensor& v) {
-    return mode == Mode::same ? v : mode == Mode::up ? options.resampler.up(v) : options.resampler.down(v);
+    return mode == Mode::same ? v
+           : mode == Mode::up ? options.resampler.up(v)
+                              : options.resampler.down(v);
   };
   ConvEpilogue add_embedding;
   add_embedding.embedding = dense_0(embedding);

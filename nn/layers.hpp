@@ -21,8 +21,11 @@ struct Conv1d {
 struct Dense {
   const Tensor &weight, &bias;
   Dense(const Scope& s, std::int64_t in, std::int64_t out)
-      : weight(s.declare("weight", {out, in}, variance_scaling(1, in, out))), bias(s.declare("bias", {out})) {}
-  Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); } // [B, in] -> [B, out]
+      : weight(s.declare("weight", {out, in}, variance_scaling(1, in, out))),
+        bias(s.declare("bias", {out})) {}
+  Tensor operator()(const Tensor& x) const {
+    return linear(x, weight, bias);
+  } // [B, in] -> [B, out]
 };
 
 // min(C/4, 32) groups, epsilon 1e-6 (score_models' resnet_block_biggan), then the activation.
@@ -39,8 +42,8 @@ struct SelfAttention {
   Tensor operator()(const Tensor& x) const; // to_out(attention(to_qkv(x))) + x
 };
 
-// Halving and doubling of the length: FIR filter with the given taps, or (no taps) the mean of pairs
-// and the nearest neighbour.
+// Halving and doubling of the length: FIR filter with the given taps, or (no taps) the mean of
+// pairs and the nearest neighbour.
 struct Resampler {
   std::vector<double> fir_taps;
   Tensor down(const Tensor& x) const;
@@ -48,8 +51,8 @@ struct Resampler {
 };
 
 // BigGAN residual block (Brock et al. 2019 as used by Song et al. 2021):
-// h = conv_1(act(norm_1(conv_0(resample(act(norm_0(x)))) + dense_0(embedding)))); y = (skip + h)/sqrt 2,
-// skip = conv_2(resample(x)) where the shape changes or the block resamples, else x.
+// h = conv_1(act(norm_1(conv_0(resample(act(norm_0(x)))) + dense_0(embedding)))); y = (skip +
+// h)/sqrt 2, skip = conv_2(resample(x)) where the shape changes or the block resamples, else x.
 struct ResBlock {
   enum class Mode { same, down, up };
   struct Options {

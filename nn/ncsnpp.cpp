@@ -12,24 +12,29 @@ Activation activation_named(const std::string& name) {
 }
 
 void check(const NcsnppConfig& c) {
-  require(c.channels > 0 && c.channels <= 4096 && c.nf > 0 && c.nf <= 4096 && c.nf % 2 == 0, "network: channels ",
-          c.channels, " and nf ", c.nf, " are not possible; expected 1 to 4096, nf even");
-  require(!c.ch_mult.empty() && c.ch_mult.size() < 16 && c.num_res_blocks > 0 && c.num_res_blocks <= 64,
+  require(c.channels > 0 && c.channels <= 4096 && c.nf > 0 && c.nf <= 4096 && c.nf % 2 == 0,
+          "network: channels ", c.channels, " and nf ", c.nf,
+          " are not possible; expected 1 to 4096, nf even");
+  require(!c.ch_mult.empty() && c.ch_mult.size() < 16 && c.num_res_blocks > 0 &&
+              c.num_res_blocks <= 64,
           "network: ch_mult needs 1 to 15 entries and num_res_blocks 1 to 64");
-  for (int m : c.ch_mult) require(m > 0 && m <= 64, "network: ch_mult holds ", m, "; expected 1 to 64");
+  for (int m : c.ch_mult)
+    require(m > 0 && m <= 64, "network: ch_mult holds ", m, "; expected 1 to 64");
   require(c.progressive == "output_skip" || c.progressive == "none", "progressive ", c.progressive,
           " is not supported; expected output_skip or none");
-  require(c.progressive_input == "input_skip" || c.progressive_input == "none", "progressive_input ",
-          c.progressive_input, " is not supported; expected input_skip or none");
-  require(c.combine_method == "sum" || c.combine_method == "cat", "combine_method ", c.combine_method,
-          " is unknown; expected sum or cat");
+  require(c.progressive_input == "input_skip" || c.progressive_input == "none",
+          "progressive_input ", c.progressive_input,
+          " is not supported; expected input_skip or none");
+  require(c.combine_method == "sum" || c.combine_method == "cat", "combine_method ",
+          c.combine_method, " is unknown; expected sum or cat");
   require(!c.fir || c.fir_kernel.size() >= 2, "fir_kernel needs at least 2 taps");
 }
 
 } // namespace
 
 Ncsnpp::Ncsnpp(const NcsnppConfig& config, Backend& backend, DType dtype)
-    : config_(config), params_(backend, dtype), activation_(activation_named(config.activation_type)) {
+    : config_(config), params_(backend, dtype),
+      activation_(activation_named(config.activation_type)) {
   check(config);
   const NcsnppConfig& c = config_;
   if (c.fir) resampler_.fir_taps = c.fir_kernel;
@@ -38,7 +43,8 @@ Ncsnpp::Ncsnpp(const NcsnppConfig& config, Backend& backend, DType dtype)
   const auto next = [&] { return root / std::to_string(index++); };
   const std::int64_t nf = c.nf, embedding = 4 * nf;
   const ResBlock::Options options{activation_, resampler_, c.skip_rescale, c.init_scale, embedding};
-  const auto block = [&](std::int64_t in, std::int64_t out, ResBlock::Mode mode = ResBlock::Mode::same) {
+  const auto block = [&](std::int64_t in, std::int64_t out,
+                         ResBlock::Mode mode = ResBlock::Mode::same) {
     return ResBlock(next(), in, out, mode, options);
   };
   const auto conv3 = [&](std::int64_t in, std::int64_t out, double init_scale) {
@@ -64,7 +70,8 @@ Ncsnpp::Ncsnpp(const NcsnppConfig& config, Backend& backend, DType dtype)
     if (c.progressive_input == "input_skip") {
       const bool cat = c.combine_method == "cat";
       const Init init = variance_scaling(1, c.channels, width);
-      d.combine.emplace(Combine{Conv1d(next() / "Conv_0" / "conv", c.channels, width, 1, init), cat});
+      d.combine.emplace(
+          Combine{Conv1d(next() / "Conv_0" / "conv", c.channels, width, 1, init), cat});
       if (cat) width *= 2;
     }
     skips.push_back(width);
@@ -92,7 +99,8 @@ Ncsnpp::Ncsnpp(const NcsnppConfig& config, Backend& backend, DType dtype)
     last_conv_.emplace(conv3(width, c.channels, 1));
   }
   const std::int64_t most = std::int64_t(1) << 31;
-  require(params_.size() < most, "network: ", params_.size(), " parameters are too many; choose a smaller nf or ch_mult");
+  require(params_.size() < most, "network: ", params_.size(),
+          " parameters are too many; choose a smaller nf or ch_mult");
   params_.allocate();
 }
 
@@ -105,11 +113,12 @@ Tensor Ncsnpp::Combine::operator()(const Tensor& pyramid, const Tensor& h) const
 
 Tensor Ncsnpp::operator()(const Tensor& t, const Tensor& x) const {
   const Shape& s = x.shape();
-  require(s.rank() == 3 && s[2] == config_.channels, "network: x has shape ", s.text(), ", expected [B, L, ",
-          config_.channels, "]");
-  require(s[1] > 0 && s[1] % config_.length_divisor() == 0, "network: length ", s[1], " is not a multiple of ",
-          config_.length_divisor(), ", which ch_mult asks for");
-  require(t.shape() == Shape{s[0]}, "network: t has shape ", t.shape().text(), ", expected [", s[0], "]");
+  require(s.rank() == 3 && s[2] == config_.channels, "network: x has shape ", s.text(),
+          ", expected [B, L, ", config_.channels, "]");
+  require(s[1] > 0 && s[1] % config_.length_divisor() == 0, "network: length ", s[1],
+          " is not a multiple of ", config_.length_divisor(), ", which ch_mult asks for");
+  require(t.shape() == Shape{s[0]}, "network: t has shape ", t.shape().text(), ", expected [", s[0],
+          "]");
 
   const Tensor hidden = activate(activation_, (*time_0_)(fourier_features(t, *fourier_w_)));
   const Tensor embedding = activate(activation_, (*time_1_)(hidden));

@@ -1,5 +1,6 @@
 // NCSN++ (Song et al. 2021, ICLR, arXiv:2011.13456) in one dimension, exactly as the Python package
-// score_models 0.5.11 builds it: the same modules in the same order under the same state_dict names.
+// score_models 0.5.11 builds it: the same modules in the same order under the same state_dict
+// names.
 #pragma once
 
 #include "nn/layers.hpp"
@@ -32,7 +33,8 @@ public:
   Ncsnpp(const Ncsnpp&) = delete;
   Ncsnpp& operator=(const Ncsnpp&) = delete;
 
-  // t[B] in [0, T], x[B, L, channels] -> [B, L, channels]. L must be a multiple of length_divisor().
+  // t[B] in [0, T], x[B, L, channels] -> [B, L, channels]. L must be a multiple of
+  // length_divisor().
   Tensor operator()(const Tensor& t, const Tensor& x) const;
 
   const NcsnppConfig& config() const { return config_; }

@@ -15,8 +15,8 @@ double OptimizerOptions::decay(std::int64_t step) const {
 }
 
 Optimizer::Optimizer(const Params& params)
-    : gradient(empty_like(params.flat())), moment_1(empty_like(gradient)), moment_2(empty_like(gradient)),
-      average(empty_like(gradient)) {
+    : gradient(empty_like(params.flat())), moment_1(empty_like(gradient)),
+      moment_2(empty_like(gradient)), average(empty_like(gradient)) {
   Backend& backend = gradient.backend();
   backend.fill(moment_1, 0);
   backend.fill(moment_2, 0);
@@ -36,7 +36,8 @@ double Optimizer::update(const Params& params, const OptimizerOptions& options) 
   backend.adam(adam, gradient, norm_squared, moment_1, moment_2, params.flat(), average);
   ++step;
   double norm = 0;
-  visit(gradient.dtype(), [&]<class T>(T) { norm = std::sqrt(double(norm_squared.values<T>()[0])); });
+  visit(gradient.dtype(),
+        [&]<class T>(T) { norm = std::sqrt(double(norm_squared.values<T>()[0])); });
   return norm;
 }
 

@@ -11,8 +11,8 @@ struct OptimizerOptions {
   double clip = 0;         // largest L2 norm of the gradient; 0: none
   double ema_decay = 0.9999;
 
-  // While step < warmup the rate is learning_rate step/warmup, starting from 0; score_models leaves it
-  // at the last of these values for ever, and so do we.
+  // While step < warmup the rate is learning_rate step/warmup, starting from 0; score_models leaves
+  // it at the last of these values for ever, and so do we.
   double rate(std::int64_t step) const;
   // min(ema_decay, (1 + n)/(10 + n)), n = 1 at the first step (torch_ema).
   double decay(std::int64_t step) const;

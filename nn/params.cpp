@@ -18,7 +18,8 @@ std::int64_t outside_index(const Shape& s, std::int64_t i) {
 
 } // namespace
 
-const Tensor& Params::declare(const std::string& name, std::vector<std::int64_t> extents, Init init) {
+const Tensor& Params::declare(const std::string& name, std::vector<std::int64_t> extents,
+                              Init init) {
   const Shape shape = inside_shape(extents);
   entries_.push_back({name, std::move(extents), init, size_, shape, {}});
   size_ += shape.size();
@@ -56,9 +57,10 @@ std::vector<float> Params::outside(const Entry& entry, const Tensor& flat) const
   return values;
 }
 
-void Params::set_from_outside(const Entry& entry, std::span<const float> values, const Tensor& flat) const {
-  require(std::int64_t(values.size()) == entry.shape.size(), "parameter ", entry.name, ": ", values.size(),
-          " values given, expected ", entry.shape.size());
+void Params::set_from_outside(const Entry& entry, std::span<const float> values,
+                              const Tensor& flat) const {
+  require(std::int64_t(values.size()) == entry.shape.size(), "parameter ", entry.name, ": ",
+          values.size(), " values given, expected ", entry.shape.size());
   visit(dtype_, [&]<class T>(T) {
     std::vector<T> inside(values.size());
     for (std::size_t i = 0; i < inside.size(); ++i)

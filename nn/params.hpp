@@ -1,6 +1,7 @@
-// The network's parameters: one flat buffer, so that one kernel call serves the optimiser, the norm,
-// the moving average and a checkpoint. Names and outside shapes are score_models' state_dict ones;
-// inside, convolution weights are [K, Ci, Co] (there [Co, Ci, K]), dense ones [1, Ci, Co] (there [Co, Ci]).
+// The network's parameters: one flat buffer, so that one kernel call serves the optimiser, the
+// norm, the moving average and a checkpoint. Names and outside shapes are score_models' state_dict
+// ones; inside, convolution weights are [K, Ci, Co] (there [Co, Ci, K]), dense ones [1, Ci, Co]
+// (there [Co, Ci]).
 #pragma once
 
 #include "engine/tape.hpp"
@@ -41,7 +42,8 @@ public:
 
   // Values of one parameter in a flat tensor laid out as flat(), in score_models' order.
   std::vector<float> outside(const Entry& entry, const Tensor& flat) const;
-  void set_from_outside(const Entry& entry, std::span<const float> values, const Tensor& flat) const;
+  void set_from_outside(const Entry& entry, std::span<const float> values,
+                        const Tensor& flat) const;
 
 private:
   friend class Recording;
@@ -52,8 +54,8 @@ private:
   Tensor flat_;
 };
 
-// While it lives, operations on the parameters are recorded on the tape and their gradients are added
-// to `gradient` (laid out as Params::flat).
+// While it lives, operations on the parameters are recorded on the tape and their gradients are
+// added to `gradient` (laid out as Params::flat).
 class Recording {
 public:
   Recording(Params& params, Tape& tape, const Tensor& gradient);
@@ -70,7 +72,8 @@ struct Scope {
   Params& params;
   std::string prefix;
   Scope operator/(const std::string& name) const { return {params, prefix + name + "."}; }
-  const Tensor& declare(const std::string& name, std::vector<std::int64_t> extents, Init init = {}) const {
+  const Tensor& declare(const std::string& name, std::vector<std::int64_t> extents,
+                        Init init = {}) const {
     return params.declare(prefix + name, std::move(extents), init);
   }
 };

@@ -13,20 +13,20 @@ class Likelihood {
 public:
   virtual ~Likelihood() = default;
   virtual std::int64_t pixels() const = 0;
-  virtual std::span<const double> noise_variance() const = 0;             // per pixel
-  virtual std::vector<double> residual(const Tensor& x) const = 0;        // data - S(x)
+  virtual std::span<const double> noise_variance() const = 0;               // per pixel
+  virtual std::vector<double> residual(const Tensor& x) const = 0;          // data - S(x)
   virtual Tensor vjp(const Tensor& x, std::span<const double> u) const = 0; // J(x)^T u -> [B, L, C]
 };
 
-// The published approximation: the noise-perturbed likelihood is a Gaussian convolved with the noise
-// carried through the model (convolved likelihood approximation), with the diagonal of A A^T taken as
-// the variance of S(a), a ~ N(0, 1). S is evaluated as it stands: star-formation rates below zero are
-// not clipped.
+// The published approximation: the noise-perturbed likelihood is a Gaussian convolved with the
+// noise carried through the model (convolved likelihood approximation), with the diagonal of A A^T
+// taken as the variance of S(a), a ~ N(0, 1). S is evaluated as it stands: star-formation rates
+// below zero are not clipped.
 class DiagonalCla {
 public:
   struct Options {
-    int draws = 1000;  // for the diagonal of A A^T
-    double clip = 10;  // sigma |score| per sample is cut to clip sqrt(elements); 0: never
+    int draws = 1000; // for the diagonal of A A^T
+    double clip = 10; // sigma |score| per sample is cut to clip sqrt(elements); 0: never
     std::uint64_t seed = 0;
   };
 

@@ -25,8 +25,8 @@ struct Hyperparameters {
   void require_text(const std::string& name, const std::string& expected) const {
     std::string value = expected;
     text(name, value);
-    require(value == expected, file.file().string(), ": hyperparameter ", name, " is ", value, "; only ", expected,
-            " is supported");
+    require(value == expected, file.file().string(), ": hyperparameter ", name, " is ", value,
+            "; only ", expected, " is supported");
   }
 };
 
@@ -59,18 +59,21 @@ void read_hyperparameters(const H5Reader& file, Prior& prior) {
   h.number("dimensions", dimensions);
   const std::string name = file.file().string();
   require(dropout == 0, name, ": hyperparameter dropout is ", dropout, "; only 0 is supported");
-  require(dimensions == 1, name, ": hyperparameter dimensions is ", dimensions, "; only 1 is supported");
-  require(prior.sde.sigma_min > 0 && prior.sde.sigma_max > prior.sde.sigma_min && prior.sde.T > 0, name,
-          ": hyperparameters sigma_min ", prior.sde.sigma_min, ", sigma_max ", prior.sde.sigma_max, ", T ",
-          prior.sde.T, " are not a variance-exploding SDE");
-  require(prior.length > 0 && prior.length <= 1 << 20, name, ": hyperparameter length is ", prior.length,
-          "; expected 1 to 2^20");
+  require(dimensions == 1, name, ": hyperparameter dimensions is ", dimensions,
+          "; only 1 is supported");
+  require(prior.sde.sigma_min > 0 && prior.sde.sigma_max > prior.sde.sigma_min && prior.sde.T > 0,
+          name, ": hyperparameters sigma_min ", prior.sde.sigma_min, ", sigma_max ",
+          prior.sde.sigma_max, ", T ", prior.sde.T, " are not a variance-exploding SDE");
+  require(prior.length > 0 && prior.length <= 1 << 20, name, ": hyperparameter length is ",
+          prior.length, "; expected 1 to 2^20");
 }
 
 void write_hyperparameters(H5Writer& file, const Prior& prior) {
   const NcsnppConfig& c = prior.config;
   const auto number = [&](const char* name, double value) { file.attribute(hyper, name, value); };
-  const auto whole = [&](const char* name, std::int64_t value) { file.attribute(hyper, name, value); };
+  const auto whole = [&](const char* name, std::int64_t value) {
+    file.attribute(hyper, name, value);
+  };
   const std::vector<std::int64_t> ch_mult(c.ch_mult.begin(), c.ch_mult.end());
   whole("channels", c.channels);
   whole("nf", c.nf);
@@ -96,12 +99,14 @@ void write_hyperparameters(H5Writer& file, const Prior& prior) {
   whole("length", prior.length);
 }
 
-void read_weights(const H5Reader& file, const std::string& group, const Params& params, const Tensor& flat) {
+void read_weights(const H5Reader& file, const std::string& group, const Params& params,
+                  const Tensor& flat) {
   for (const auto& entry : params.entries())
     params.set_from_outside(entry, file.read<float>(group + "/" + entry.name, entry.extents), flat);
 }
 
-void write_weights(H5Writer& file, const std::string& group, const Params& params, const Tensor& flat) {
+void write_weights(H5Writer& file, const std::string& group, const Params& params,
+                   const Tensor& flat) {
   for (const auto& entry : params.entries())
     file.write<float>(group + "/" + entry.name, entry.extents, params.outside(entry, flat));
 }
@@ -121,7 +126,8 @@ Prior read_prior(const std::filesystem::path& path, Backend& backend, DType dtyp
     require(s > 0, path.string(), ": normalization/std holds ", s, "; expected positive numbers");
   prior.bin_edges_gyr = file.read<double>("bin_edges_gyr", {L + 1});
   for (std::size_t i = 1; i < prior.bin_edges_gyr.size(); ++i)
-    require(prior.bin_edges_gyr[i] > prior.bin_edges_gyr[i - 1], path.string(), ": bin_edges_gyr does not increase");
+    require(prior.bin_edges_gyr[i] > prior.bin_edges_gyr[i - 1], path.string(),
+            ": bin_edges_gyr does not increase");
   prior.network = std::make_unique<Ncsnpp>(prior.config, backend, dtype);
   read_weights(file, "weights", prior.network->params(), prior.network->params().flat());
   return prior;
@@ -141,8 +147,8 @@ std::optional<TrainingState> read_training(const std::filesystem::path& path, Pr
   return state;
 }
 
-void write_prior(const std::filesystem::path& path, const Prior& prior, const TrainingState* training,
-                 const std::string& configuration, bool overwrite) {
+void write_prior(const std::filesystem::path& path, const Prior& prior,
+                 const TrainingState* training, const std::string& configuration, bool overwrite) {
   const Params& params = prior.network->params();
   const std::int64_t C = prior.config.channels, L = prior.length;
   H5Writer file(path, overwrite);

@@ -10,7 +10,8 @@
 
 namespace lookback::nn {
 
-// x = (value - mean)/std per channel and bin; [C, L] row-major, channel 0 SFR, channel 1 log10 Z/Zsun.
+// x = (value - mean)/std per channel and bin; [C, L] row-major, channel 0 SFR, channel 1 log10
+// Z/Zsun.
 struct Normalization {
   std::vector<double> mean, std;
 };
@@ -38,9 +39,9 @@ Prior read_prior(const std::filesystem::path& file, Backend& backend, DType dtyp
 // prior's network receives the raw weights.
 std::optional<TrainingState> read_training(const std::filesystem::path& file, Prior& prior);
 
-// With `training`, weights/ receives the moving average, and training/ the raw weights and the state.
-// `configuration` is the JSON text stored as attribute `config`.
-void write_prior(const std::filesystem::path& file, const Prior& prior, const TrainingState* training,
-                 const std::string& configuration, bool overwrite);
+// With `training`, weights/ receives the moving average, and training/ the raw weights and the
+// state. `configuration` is the JSON text stored as attribute `config`.
+void write_prior(const std::filesystem::path& file, const Prior& prior,
+                 const TrainingState* training, const std::string& configuration, bool overwrite);
 
 } // namespace lookback::nn

@@ -17,7 +17,9 @@ Tensor copy_of(const Tensor& x) {
   return y;
 }
 
-void add_scaled(const Tensor& x, double factor, const Tensor& y) { x.backend().scale(factor, y, {x, true}); }
+void add_scaled(const Tensor& x, double factor, const Tensor& y) {
+  x.backend().scale(factor, y, {x, true});
+}
 
 std::vector<double> host_values(const Tensor& x) {
   std::vector<double> values;
@@ -42,7 +44,8 @@ Tensor ode_drift(const Score& score, const VeSde& sde, const Tensor& x, double t
 }
 
 // v^T (d drift / d x) v per sample.
-std::vector<double> divergence(const Ncsnpp& network, const VeSde& sde, const Tensor& x, double t, const Tensor& v) {
+std::vector<double> divergence(const Ncsnpp& network, const VeSde& sde, const Tensor& x, double t,
+                               const Tensor& v) {
   Tape tape;
   const Tensor variable = tape.variable(x);
   tape.backward(score(network, sde, constant_times(t, x), variable), v);
@@ -50,14 +53,17 @@ std::vector<double> divergence(const Ncsnpp& network, const VeSde& sde, const Te
   const std::size_t batch = std::size_t(x.shape()[0]), n = vectors.size() / batch;
   const double g = sde.diffusion(t);
   std::vector<double> trace(batch);
-  for (std::size_t i = 0; i < vectors.size(); ++i) trace[i / n] += -0.5 * g * g * vectors[i] * jv[i];
+  for (std::size_t i = 0; i < vectors.size(); ++i)
+    trace[i / n] += -0.5 * g * g * vectors[i] * jv[i];
   return trace;
 }
 
 } // namespace
 
 Score prior_score(const Ncsnpp& network, const VeSde& sde) {
-  return [&network, sde](const Tensor& x, double t) { return score(network, sde, constant_times(t, x), x); };
+  return [&network, sde](const Tensor& x, double t) {
+    return score(network, sde, constant_times(t, x), x);
+  };
 }
 
 std::vector<float> euler_maruyama_times(int steps, double T) {
@@ -91,8 +97,8 @@ Tensor euler_maruyama(const Score& score, const VeSde& sde, Tensor x, int steps,
   return mean;
 }
 
-Tensor integrate_ode(const Score& score, const VeSde& sde, Tensor x, int steps, double t_0, double t_1,
-                     OdeMethod method, const Observer& observer) {
+Tensor integrate_ode(const Score& score, const VeSde& sde, Tensor x, int steps, double t_0,
+                     double t_1, OdeMethod method, const Observer& observer) {
   const double dt = (t_1 - t_0) / steps;
   float t = float(t_0);
   for (int step = 0; step < steps; ++step) {
@@ -112,8 +118,8 @@ Tensor integrate_ode(const Score& score, const VeSde& sde, Tensor x, int steps, 
   return x;
 }
 
-std::vector<double> log_likelihood(const Ncsnpp& network, const VeSde& sde, Tensor x, int steps, OdeMethod method,
-                                   const Noise& vectors) {
+std::vector<double> log_likelihood(const Ncsnpp& network, const VeSde& sde, Tensor x, int steps,
+                                   OdeMethod method, const Noise& vectors) {
   const Score score = prior_score(network, sde);
   const double dt = 1.0 / steps * sde.T;
   float t = 0;

@@ -16,9 +16,9 @@ using Observer = std::function<void(int steps_done, const Tensor& x)>;
 
 Score prior_score(const Ncsnpp& network, const VeSde& sde);
 
-// The times at which score_models' sampler evaluates the score. Time runs in float32, t <- t - T/steps
-// from T, and the loop ends when t < 0: rounding decides whether the last step is made (10, 20, 25,
-// 250, ... steps lose it).
+// The times at which score_models' sampler evaluates the score. Time runs in float32, t <- t -
+// T/steps from T, and the loop ends when t < 0: rounding decides whether the last step is made (10,
+// 20, 25, 250, ... steps lose it).
 std::vector<float> euler_maruyama_times(int steps, double T = 1);
 
 // The reverse SDE: x_mean = x + g^2 score dt, x = x_mean + g sqrt(dt) z; returns the last x_mean.
@@ -29,13 +29,13 @@ Tensor euler_maruyama(const Score& score, const VeSde& sde, Tensor x, int steps,
 enum class OdeMethod { euler, heun };
 
 // dx/dt = -g^2 score / 2 from t_0 to t_1 in equal steps.
-Tensor integrate_ode(const Score& score, const VeSde& sde, Tensor x, int steps, double t_0, double t_1,
-                     OdeMethod method, const Observer& observer = {});
+Tensor integrate_ode(const Score& score, const VeSde& sde, Tensor x, int steps, double t_0,
+                     double t_1, OdeMethod method, const Observer& observer = {});
 
-// ln p(x) in nats per sample by the ODE and Hutchinson's estimate of the divergence, one fresh vector
-// (noise(0), noise(1), ...; signs of it if rademacher) a call. The Euler form takes the divergence at
-// the new x and the old t, as score_models does.
-std::vector<double> log_likelihood(const Ncsnpp& network, const VeSde& sde, Tensor x, int steps, OdeMethod method,
-                                   const Noise& vectors);
+// ln p(x) in nats per sample by the ODE and Hutchinson's estimate of the divergence, one fresh
+// vector (noise(0), noise(1), ...; signs of it if rademacher) a call. The Euler form takes the
+// divergence at the new x and the old t, as score_models does.
+std::vector<double> log_likelihood(const Ncsnpp& network, const VeSde& sde, Tensor x, int steps,
+                                   OdeMethod method, const Noise& vectors);
 
 } // namespace lookback::nn

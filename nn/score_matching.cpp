@@ -20,7 +20,8 @@ Tensor score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Ten
   return scale_samples(map_times(t, [&](double v) { return 1 / sde.sigma(v); }), network(t, x));
 }
 
-Tensor denoising_losses(const Ncsnpp& network, const VeSde& sde, const Tensor& x_0, const Tensor& t, const Tensor& z) {
+Tensor denoising_losses(const Ncsnpp& network, const VeSde& sde, const Tensor& x_0, const Tensor& t,
+                        const Tensor& z) {
   const Tensor x_t = add(x_0, scale_samples(sigma_of(sde, t), z));
   return squared_norm(add(z, network(t, x_t)));
 }

@@ -13,8 +13,9 @@ Tensor sigma_of(const VeSde& sde, const Tensor& t);
 // r(t, x)/sigma(t): t[B], x[B, L, C] -> [B, L, C].
 Tensor score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Tensor& x);
 
-// Per sample: sum over length and channels of (z + r(t, x_0 + sigma(t) z))^2 -> [B]. The training loss
-// is its mean over the batch (score_models' dsm.py).
-Tensor denoising_losses(const Ncsnpp& network, const VeSde& sde, const Tensor& x_0, const Tensor& t, const Tensor& z);
+// Per sample: sum over length and channels of (z + r(t, x_0 + sigma(t) z))^2 -> [B]. The training
+// loss is its mean over the batch (score_models' dsm.py).
+Tensor denoising_losses(const Ncsnpp& network, const VeSde& sde, const Tensor& x_0, const Tensor& t,
+                        const Tensor& z);
 
 } // namespace lookback::nn

@@ -2,15 +2,17 @@
 #pragma once
 
 #include "engine/hdf5.hpp"
-#include "tests/golden.hpp"
 #include "nn/prior.hpp"
+#include "tests/golden.hpp"
 
 #include <memory>
 
 namespace lookback::test {
 
 // [B, C, L] values as a [B, L, C] tensor, and back.
-template <class V> Tensor from_bcl(const V& values, std::int64_t B, std::int64_t C, std::int64_t L, DType type = DType::f32) {
+template <class V>
+Tensor from_bcl(const V& values, std::int64_t B, std::int64_t C, std::int64_t L,
+                DType type = DType::f32) {
   Tensor x({B, L, C}, type, cpu_backend());
   visit(type, [&]<class T>(T) {
     for (std::int64_t b = 0; b < B; ++b)
@@ -33,7 +35,8 @@ inline std::vector<double> to_bcl(const Tensor& x) {
     for (std::int64_t b = 0; b < B; ++b)
       for (std::int64_t l = 0; l < L; ++l)
         for (std::int64_t c = 0; c < C; ++c)
-          values[std::size_t((b * C + c) * L + l)] = double(x.template data<T>()[(b * L + l) * C + c]);
+          values[std::size_t((b * C + c) * L + l)] =
+              double(x.template data<T>()[(b * L + l) * C + c]);
   });
   return values;
 }
@@ -47,7 +50,8 @@ inline Tensor read_vector(const H5Reader& file, const std::string& name, DType t
 
 inline std::vector<double> host(const Tensor& x) {
   std::vector<double> values(std::size_t(x.size()));
-  visit(x.dtype(), [&]<class T>(T) { std::copy_n(x.template data<T>(), values.size(), values.begin()); });
+  visit(x.dtype(),
+        [&]<class T>(T) { std::copy_n(x.template data<T>(), values.size(), values.begin()); });
   return values;
 }
 
@@ -63,7 +67,8 @@ inline nn::NcsnppConfig golden_config(const H5Reader& file) {
 
 inline void load_golden(const H5Reader& file, const std::string& group, nn::Params& params) {
   for (const auto& entry : params.entries())
-    params.set_from_outside(entry, file.read<float>(group + "/" + entry.name, entry.extents), params.flat());
+    params.set_from_outside(entry, file.read<float>(group + "/" + entry.name, entry.extents),
+                            params.flat());
 }
 
 inline std::unique_ptr<nn::Ncsnpp> golden_network(const H5Reader& file, DType type = DType::f32) {

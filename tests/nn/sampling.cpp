@@ -46,26 +46,30 @@ TEST_CASE("sigma, diffusion and the prior's density are score_models'") {
   const nn::VeSde sde, sde_2{0.001, 16, 2};
   for (double v : t) {
     sigma.push_back(sde.sigma(v));
-    sigma_2.push_back(sde_2.sigma(v));
+    sigma_2.push_back(sde_2.sigma(2 * v)); // the grid of the _T2 cases is T t
     g.push_back(sde.diffusion(v));
-    g_2.push_back(sde_2.diffusion(v));
+    g_2.push_back(sde_2.diffusion(2 * v));
   }
   // float32 powers in the reference: relative, element by element.
   const auto close = [&](const std::vector<double>& ours, const std::string& name) {
     const auto theirs = file.read<double>("grid/" + name);
-    for (std::size_t i = 0; i < ours.size(); ++i) CHECK(ours[i] == doctest::Approx(theirs[i]).epsilon(golden_tolerance));
+    for (std::size_t i = 0; i < ours.size(); ++i)
+      CHECK(ours[i] == doctest::Approx(theirs[i]).epsilon(golden_tolerance));
   };
   close(sigma, "sigma");
   close(sigma_2, "sigma_T2");
   close(g, "diffusion");
   close(g_2, "diffusion_T2");
-  const auto x = file.read<double>("grid/prior_x"), expected = file.read<double>("grid/prior_log_prob");
+  const auto x = file.read<double>("grid/prior_x"),
+             expected = file.read<double>("grid/prior_log_prob");
   for (std::size_t b = 0; b < 3; ++b) {
     double squares = 0;
     for (std::size_t i = 0; i < 128; ++i) squares += x[b * 128 + i] * x[b * 128 + i];
-    CHECK(sde.prior_log_density(squares, 128) == doctest::Approx(expected[b]).epsilon(golden_tolerance));
+    CHECK(sde.prior_log_density(squares, 128) ==
+          doctest::Approx(expected[b]).epsilon(golden_tolerance));
   }
-  for (double v : {0.1, 0.5, 0.9}) CHECK(sde.time_of(sde.sigma(v)) == doctest::Approx(v).epsilon(1e-12));
+  for (double v : {0.1, 0.5, 0.9})
+    CHECK(sde.time_of(sde.sigma(v)) == doctest::Approx(v).epsilon(1e-12));
 }
 
 TEST_CASE("the sampler's times are score_models' float32 ones, lost last steps included") {
@@ -84,17 +88,20 @@ TEST_CASE("the Euler-Maruyama trajectories are score_models'") {
   auto golden = open();
   if (!golden) return;
   const nn::Score score = nn::prior_score(*golden->network, golden->sde);
-  for (const auto& [group, steps] : {std::pair{"euler_maruyama_50", 50}, {"euler_maruyama_20_breaks_before_last", 20}}) {
+  for (const auto& [group, steps] :
+       {std::pair{"euler_maruyama_50", 50}, {"euler_maruyama_20_breaks_before_last", 20}}) {
     const std::string g = group;
     CAPTURE(g);
     const bool whole = golden->file.extents(g + "/x")[0] == steps;
     const Tensor result = nn::euler_maruyama(
-        score, golden->sde, read_bcl(golden->file, g + "/x_init"), steps, stored(golden->file, g + "/z"),
-        [&](int done, const Tensor& x) {
+        score, golden->sde, read_bcl(golden->file, g + "/x_init"), steps,
+        stored(golden->file, g + "/z"), [&](int done, const Tensor& x) {
           if (whole)
-            CHECK(max_relative_error(to_bcl(x), to_bcl(slice(golden->file, g + "/x", done - 1))) < golden_tolerance);
+            CHECK(max_relative_error(to_bcl(x), to_bcl(slice(golden->file, g + "/x", done - 1))) <
+                  golden_tolerance);
         });
-    CHECK(max_relative_error(to_bcl(result), golden->file.read<float>(g + "/result")) < golden_tolerance);
+    CHECK(max_relative_error(to_bcl(result), golden->file.read<float>(g + "/result")) <
+          golden_tolerance);
   }
 }
 
@@ -103,7 +110,8 @@ TEST_CASE("a likelihood score guides the sampler as in score_models") {
   if (!golden) return;
   const std::string g = "euler_maruyama_posterior";
   const auto y = golden->file.read<float>(g + "/y");
-  const double guidance = golden->file.number(g, "guidance_factor"), noise = golden->file.number(g, "sigma_n");
+  const double guidance = golden->file.number(g, "guidance_factor"),
+               noise = golden->file.number(g, "sigma_n");
   const nn::Score prior = nn::prior_score(*golden->network, golden->sde);
   const nn::Score guided = [&](const Tensor& x, double t) {
     Tensor total = prior(x, t);
@@ -112,13 +120,16 @@ TEST_CASE("a likelihood score guides the sampler as in score_models") {
       for (std::int64_t l = 0; l < 64; ++l)
         for (std::int64_t c = 0; c < 2; ++c) {
           const std::int64_t i = (b * 64 + l) * 2 + c;
-          total.data<float>()[i] += float(factor * (y[std::size_t(c * 64 + l)] - x.data<float>()[i]));
+          total.data<float>()[i] +=
+              float(factor * (y[std::size_t(c * 64 + l)] - x.data<float>()[i]));
         }
     return total;
   };
-  const Tensor result = nn::euler_maruyama(guided, golden->sde, read_bcl(golden->file, g + "/x_init"), 50,
-                                           stored(golden->file, g + "/z"));
-  CHECK(max_relative_error(to_bcl(result), golden->file.read<float>(g + "/result")) < golden_tolerance);
+  const Tensor result =
+      nn::euler_maruyama(guided, golden->sde, read_bcl(golden->file, g + "/x_init"), 50,
+                         stored(golden->file, g + "/z"));
+  CHECK(max_relative_error(to_bcl(result), golden->file.read<float>(g + "/result")) <
+        golden_tolerance);
 }
 
 TEST_CASE("the probability-flow trajectories are score_models'") {
@@ -131,11 +142,14 @@ TEST_CASE("the probability-flow trajectories are score_models'") {
       CAPTURE(g);
       const bool encode = way[0] == 'e';
       const Tensor result = nn::integrate_ode(
-          score, golden->sde, read_bcl(golden->file, g + "/x_init"), 20, encode ? 0 : 1, encode ? 1 : 0,
-          method[0] == 'h' ? nn::OdeMethod::heun : nn::OdeMethod::euler, [&](int done, const Tensor& x) {
-            CHECK(max_relative_error(to_bcl(x), to_bcl(slice(golden->file, g + "/x", done - 1))) < golden_tolerance);
+          score, golden->sde, read_bcl(golden->file, g + "/x_init"), 20, encode ? 0 : 1,
+          encode ? 1 : 0, method[0] == 'h' ? nn::OdeMethod::heun : nn::OdeMethod::euler,
+          [&](int done, const Tensor& x) {
+            CHECK(max_relative_error(to_bcl(x), to_bcl(slice(golden->file, g + "/x", done - 1))) <
+                  golden_tolerance);
           });
-      CHECK(max_relative_error(to_bcl(result), golden->file.read<float>(g + "/result")) < golden_tolerance);
+      CHECK(max_relative_error(to_bcl(result), golden->file.read<float>(g + "/result")) <
+            golden_tolerance);
     }
 }
 
@@ -146,21 +160,25 @@ TEST_CASE("the log-likelihoods are score_models'") {
     for (const char* kind : {"rademacher", "gaussian"}) {
       const std::string g = std::string("log_likelihood_") + method + "_" + kind;
       CAPTURE(g);
-      const auto result = nn::log_likelihood(*golden->network, golden->sde, read_bcl(golden->file, g + "/x0"), 20,
-                                             method[0] == 'H' ? nn::OdeMethod::heun : nn::OdeMethod::euler,
-                                             stored(golden->file, g + "/vectors"));
-      CHECK(max_relative_error(result, golden->file.read<double>(g + "/result")) < golden_tolerance);
+      const auto result =
+          nn::log_likelihood(*golden->network, golden->sde, read_bcl(golden->file, g + "/x0"), 20,
+                             method[0] == 'H' ? nn::OdeMethod::heun : nn::OdeMethod::euler,
+                             stored(golden->file, g + "/vectors"));
+      CHECK(max_relative_error(result, golden->file.read<double>(g + "/result")) <
+            golden_tolerance);
     }
 }
 
 TEST_CASE("the sampler draws from a Gaussian whose score is known") {
-  // p(x) = N(1, 0.5^2): x_t has variance 0.25 + sigma^2, so the score is exact. 8192 draws give the mean
-  // to 0.5/sqrt(8192) = 0.006 and the deviation to 0.004; five errors, and the steps' own bias.
+  // p(x) = N(1, 0.5^2): x_t has variance 0.25 + sigma^2, so the score is exact. 8192 draws give the
+  // mean to 0.5/sqrt(8192) = 0.006 and the deviation to 0.004; five errors, and the steps' own
+  // bias.
   const nn::VeSde sde;
   const nn::Score score = [&](const Tensor& x, double t) {
     Tensor s = empty_like(x);
     const double variance = 0.25 + sde.sigma(t) * sde.sigma(t);
-    for (std::int64_t i = 0; i < x.size(); ++i) s.data<double>()[i] = (1 - x.data<double>()[i]) / variance;
+    for (std::int64_t i = 0; i < x.size(); ++i)
+      s.data<double>()[i] = (1 - x.data<double>()[i]) / variance;
     return s;
   };
   Tensor x({64, 64, 2}, DType::f64, cpu_backend());
@@ -168,7 +186,8 @@ TEST_CASE("the sampler draws from a Gaussian whose score is known") {
   cpu_backend().scale(sde.sigma_max, x, {x, false});
   const Tensor draws = nn::euler_maruyama(score, sde, x, 400, [&](int step) {
     Tensor z = empty_like(x);
-    cpu_backend().normal({.seed = 5, .purpose = Purpose::sampler_step, .step = std::uint32_t(step)}, z);
+    cpu_backend().normal({.seed = 5, .purpose = Purpose::sampler_step, .step = std::uint32_t(step)},
+                         z);
     return z;
   });
   double mean = 0, square = 0;

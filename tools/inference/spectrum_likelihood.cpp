@@ -9,8 +9,9 @@ namespace {
 constexpr Eigen::Index block = 16;
 
 template <class F> void for_blocks(Eigen::Index count, F&& f) {
-  parallel_for((count + block - 1) / block,
-               [&](std::int64_t i) { f(i * block, std::min<Eigen::Index>(block, count - i * block)); });
+  parallel_for((count + block - 1) / block, [&](std::int64_t i) {
+    f(i * block, std::min<Eigen::Index>(block, count - i * block));
+  });
 }
 
 std::vector<double> host_values(const Tensor& x) {
@@ -41,16 +42,19 @@ Eigen::MatrixXd physical_histories(const Tensor& x, const nn::Normalization& nor
   return histories;
 }
 
-SpectrumLikelihood::SpectrumLikelihood(const physics::GalaxyModel& model, const nn::Normalization& normalization,
+SpectrumLikelihood::SpectrumLikelihood(const physics::GalaxyModel& model,
+                                       const nn::Normalization& normalization,
                                        std::span<const double> flux, std::span<const double> ivar,
                                        std::span<const std::uint8_t> used)
     : model_(model), normalization_(normalization) {
   const std::size_t n = std::size_t(model.pixels());
-  require(flux.size() == n && ivar.size() == n && used.size() == n, "likelihood: flux, ivar and mask have ",
-          flux.size(), ", ", ivar.size(), " and ", used.size(), " pixels, the model ", n);
+  require(flux.size() == n && ivar.size() == n && used.size() == n,
+          "likelihood: flux, ivar and mask have ", flux.size(), ", ", ivar.size(), " and ",
+          used.size(), " pixels, the model ", n);
   for (std::size_t p = 0; p < n; ++p) {
     if (!used[p]) continue;
-    require(ivar[p] > 0, "likelihood: ivar of pixel ", p, " is ", ivar[p], "; a used pixel needs a positive one");
+    require(ivar[p] > 0, "likelihood: ivar of pixel ", p, " is ", ivar[p],
+            "; a used pixel needs a positive one");
     used_.push_back(p);
     flux_.push_back(flux[p]);
     variance_.push_back(1 / ivar[p]);
@@ -75,12 +79,14 @@ Tensor SpectrumLikelihood::vjp(const Tensor& x, std::span<const double> u) const
   const Eigen::MatrixXd histories = physical_histories(x, normalization_);
   const std::size_t n = used_.size();
   const std::int64_t L = x.shape()[1];
-  require(u.size() == n * std::size_t(histories.cols()), "likelihood: the cotangent has ", u.size(), " numbers");
+  require(u.size() == n * std::size_t(histories.cols()), "likelihood: the cotangent has ", u.size(),
+          " numbers");
   std::vector<double> gradient(std::size_t(x.size()));
   for_blocks(histories.cols(), [&](Eigen::Index first, Eigen::Index count) {
     Eigen::MatrixXd spread = Eigen::MatrixXd::Zero(model_.pixels(), count);
     for (Eigen::Index b = 0; b < count; ++b)
-      for (std::size_t p = 0; p < n; ++p) spread(Eigen::Index(used_[p]), b) = u[std::size_t(first + b) * n + p];
+      for (std::size_t p = 0; p < n; ++p)
+        spread(Eigen::Index(used_[p]), b) = u[std::size_t(first + b) * n + p];
     const Eigen::MatrixXd physical = model_.vjp(histories.middleCols(first, count), spread);
     for (Eigen::Index b = 0; b < count; ++b)
       for (std::int64_t l = 0; l < L; ++l)

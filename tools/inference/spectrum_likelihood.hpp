@@ -1,4 +1,5 @@
-// Joins nn and physics: the likelihood of an observed spectrum in the prior's standardised variables.
+// Joins nn and physics: the likelihood of an observed spectrum in the prior's standardised
+// variables.
 #pragma once
 
 #include "nn/posterior.hpp"
@@ -11,14 +12,15 @@ namespace lookback::tools {
 // [Msun/yr], rows L .. 2L-1 log10(Z/Zsun).
 Eigen::MatrixXd physical_histories(const Tensor& x, const nn::Normalization& normalization);
 
-// Gaussian noise of known inverse variance on the pixels used. S is linear in SFR, negative rates of a
-// noisy x included.
+// Gaussian noise of known inverse variance on the pixels used. S is linear in SFR, negative rates
+// of a noisy x included.
 class SpectrumLikelihood : public nn::Likelihood {
 public:
-  // `model` predicts all pixels; flux, ivar and used (1: compare) have one entry each. Errors: sizes
-  // that differ, no pixel used, ivar not positive where used.
+  // `model` predicts all pixels; flux, ivar and used (1: compare) have one entry each. Errors:
+  // sizes that differ, no pixel used, ivar not positive where used.
   SpectrumLikelihood(const physics::GalaxyModel& model, const nn::Normalization& normalization,
-                     std::span<const double> flux, std::span<const double> ivar, std::span<const std::uint8_t> used);
+                     std::span<const double> flux, std::span<const double> ivar,
+                     std::span<const std::uint8_t> used);
 
   std::int64_t pixels() const override { return std::int64_t(used_.size()); }
   std::span<const double> noise_variance() const override { return variance_; }

@@ -1,0 +1,103 @@
+#include "nn/trainer.hpp"
+
+#include <cmath>
+#include <numeric>
+
+namespace lookback::nn {
+
+Normalization normalization_of(std::span<const float> data, std::int64_t length,
+                               std::span<const std::string> names) {
+  const std::size_t C = names.size(), L = std::size_t(length), N = data.size() / (C * L);
+  require(N >= 2, "histories: ", N, " for training; expected at least 2");
+  Normalization result{std::vector<double>(C * L), std::vector<double>(C * L)};
+  for (std::size_t c = 0; c < C; ++c)
+    for (std::size_t l = 0; l < L; ++l) {
+      double mean = 0, squares = 0;
+      for (std::size_t n = 0; n < N; ++n) { // Welford's recurrence
+        const double value = data[(n * L + l) * C + c], before = value - mean;
+        mean += before / double(n + 1);
+        squares += before * (value - mean);
+      }
+      require(squares > 0, "histories: ", names[c], " has the same value in bin ", l,
+              " of every history, so it cannot be standardised; give more varied histories");
+      result.mean[c * L + l] = mean;
+      result.std[c * L + l] = std::sqrt(squares / double(N));
+    }
+  return result;
+}
+
+void standardise(std::span<float> data, const Normalization& normalization, std::int64_t length) {
+  const std::size_t L = std::size_t(length), C = normalization.mean.size() / L;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const std::size_t j = i % C * L + i / C % L;
+    data[i] = float((data[i] - normalization.mean[j]) / normalization.std[j]);
+  }
+}
+
+Trainer::Trainer(Prior& prior, TrainingState& state, std::vector<float> data,
+                 const TrainingOptions& options)
+    : prior_(prior), state_(state), data_(std::move(data)), options_(options) {
+  samples_ = std::int64_t(data_.size()) / (prior.length * prior.config.channels);
+  require(options.batch >= 1 && options.batch <= samples_, "training: batch ", options.batch,
+          " is larger than the ", samples_, " histories to train on");
+  require(options.epochs >= 1, "training: ", options.epochs,
+          " epochs asked for; expected at least 1");
+  steps_per_epoch_ = samples_ / options.batch;
+  order_.resize(std::size_t(samples_));
+}
+
+// Fisher and Yates, from the epoch's own stream of numbers.
+void Trainer::shuffle(std::int64_t epoch) {
+  std::iota(order_.begin(), order_.end(), 0);
+  const Stream stream{
+      .seed = options_.seed, .purpose = Purpose::shuffle, .step = std::uint32_t(epoch)};
+  for (std::int64_t i = samples_ - 1; i > 0; --i) {
+    const auto j = std::int64_t(stream.uniform(std::uint64_t(i)) * double(i + 1));
+    std::swap(order_[std::size_t(i)], order_[std::size_t(j)]);
+  }
+  shuffled_epoch_ = epoch;
+}
+
+Trainer::Step Trainer::step() {
+  const std::int64_t step = state_.optimizer.step, epoch = step / steps_per_epoch_,
+                     B = options_.batch;
+  if (epoch != shuffled_epoch_) shuffle(epoch);
+  const std::int64_t L = prior_.length, C = prior_.config.channels, size = L * C;
+  std::vector<float> batch(std::size_t(B * size));
+  for (std::int64_t b = 0; b < B; ++b) {
+    const std::int64_t sample = order_[std::size_t(step % steps_per_epoch_ * B + b)];
+    std::copy_n(data_.begin() + sample * size, size, batch.begin() + b * size);
+  }
+  Params& params = prior_.network->params();
+  Backend& backend = params.flat().backend();
+  const Tensor x_0 = Tensor::from<float>({B, L, C}, batch, backend), z = empty_like(x_0);
+  const Tensor t({B}, DType::f32, backend);
+  backend.normal(
+      {.seed = options_.seed, .purpose = Purpose::training_noise, .step = std::uint32_t(step)}, z);
+  backend.uniform(
+      {.seed = options_.seed, .purpose = Purpose::training_time, .step = std::uint32_t(step)}, t);
+  backend.scale(prior_.sde.T, t, {t, false});
+
+  state_.optimizer.clear_gradient();
+  double loss = 0;
+  {
+    Tape tape;
+    const Recording recording(params, tape, state_.optimizer.gradient);
+    const Tensor value = mean(denoising_losses(*prior_.network, prior_.sde, x_0, t, z));
+    tape.backward(value);
+    loss = value.values<float>()[0];
+  }
+  require(std::isfinite(loss), "training: the loss is not finite at step ", step,
+          "; lower --learning-rate or set --clip, and resume from the last checkpoint");
+  const double norm = state_.optimizer.update(params, options_.optimizer);
+  epoch_loss_ += loss;
+  ++epoch_steps_;
+  if (state_.optimizer.step % steps_per_epoch_ == 0) {
+    state_.losses.push_back(float(epoch_loss_ / double(epoch_steps_)));
+    epoch_loss_ = 0;
+    epoch_steps_ = 0;
+  }
+  return {loss, norm};
+}
+
+} // namespace lookback::nn

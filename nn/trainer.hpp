@@ -1,0 +1,52 @@
+// Training of a prior: batches in a shuffled order, noise, loss, gradient, Adam. Everything random
+// is a function of (seed, step), so a run that is stopped and resumed gives the same bits.
+#pragma once
+
+#include "nn/prior.hpp"
+
+namespace lookback::nn {
+
+struct TrainingOptions {
+  OptimizerOptions optimizer;
+  std::int64_t batch = 128;
+  std::int64_t epochs = 100;
+  std::uint64_t seed = 0;
+};
+
+// Mean and standard deviation per channel and bin of data[N, L, C]. Errors: fewer than two samples;
+// an element that never varies, named by `names[channel]` and bin.
+Normalization normalization_of(std::span<const float> data, std::int64_t length,
+                               std::span<const std::string> names);
+// data[N, L, C] -> (data - mean)/std, in place.
+void standardise(std::span<float> data, const Normalization& normalization, std::int64_t length);
+
+class Trainer {
+public:
+  // `data` is [N, L, C], standardised; `prior` holds the raw weights. Errors: no full batch.
+  Trainer(Prior& prior, TrainingState& state, std::vector<float> data,
+          const TrainingOptions& options);
+
+  std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  std::int64_t total_steps() const { return steps_per_epoch_ * options_.epochs; }
+
+  struct Step {
+    double loss, gradient_norm;
+  };
+  // One step; at the end of an epoch its mean loss joins state.losses. Errors: the loss is not
+  // finite.
+  Step step();
+
+private:
+  void shuffle(std::int64_t epoch);
+
+  Prior& prior_;
+  TrainingState& state_;
+  std::vector<float> data_;
+  TrainingOptions options_;
+  std::int64_t samples_, steps_per_epoch_, shuffled_epoch_ = -1;
+  std::vector<std::int64_t> order_;
+  double epoch_loss_ = 0;
+  std::int64_t epoch_steps_ = 0; // of this run, in the current epoch
+};
+
+} // namespace lookback::nn

@@ -1,0 +1,26 @@
+// Runs a sampler over many chains in batches. A chain's random numbers are keyed by its own number,
+// so its result does not depend on the size of the batches.
+#pragma once
+
+#include "nn/prior.hpp"
+#include "nn/sampler.hpp"
+#include "physics/galaxy_model.hpp"
+
+#include <functional>
+
+namespace lookback::tools {
+
+struct ChainOptions {
+  std::int64_t count = 128; // chains
+  int steps = 1000;
+  std::int64_t batch = 128; // chains at a time
+  std::uint64_t seed = 0;
+};
+
+// Euler-Maruyama chains from N(0, sigma_max^2) under `score`, as histories in physical units: one
+// column a chain, rows 0 .. L-1 SFR [Msun/yr], rows L .. 2L-1 log10(Z/Zsun). `step_done` is called
+// once a step of a batch.
+Eigen::MatrixXd run_chains(const nn::Prior& prior, const nn::Score& score,
+                           const ChainOptions& options, const std::function<void()>& step_done);
+
+} // namespace lookback::tools
