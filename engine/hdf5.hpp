@@ -39,7 +39,9 @@ public:
   std::vector<std::string> read_strings(const std::string& dataset) const;
 
   // Attributes of a group or dataset ("/" is the file). Scalars and 1-element arrays are alike.
+  std::vector<std::string> attributes(const std::string& object) const; // their names, sorted
   bool has_attribute(const std::string& object, const std::string& name) const;
+  bool attribute_is_text(const std::string& object, const std::string& name) const;
   std::string text(const std::string& object, const std::string& name) const;
   double number(const std::string& object, const std::string& name) const;
   std::vector<double> numbers(const std::string& object, const std::string& name) const;

@@ -223,6 +223,25 @@ std::vector<std::string> H5Reader::read_strings(const std::string& name) const {
   return values;
 }
 
+std::vector<std::string> H5Reader::attributes(const std::string& object) const {
+  const Handle handle(H5Oopen(impl_->file, object.c_str(), impl_->links));
+  impl_->check(handle.valid(), "there is no '", object, "'");
+  std::vector<std::string> names;
+  const auto add = [](hid_t, const char* name, const H5A_info_t*, void* list) -> herr_t {
+    static_cast<std::vector<std::string>*>(list)->push_back(name);
+    return 0;
+  };
+  const auto done = H5Aiterate2(handle, H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, add, &names);
+  impl_->check(done >= 0, "the attributes of '", object, "' are damaged");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool H5Reader::attribute_is_text(const std::string& object, const std::string& name) const {
+  const Handle attribute = impl_->attribute(object, name);
+  return H5Tget_class(Handle(H5Aget_type(attribute))) == H5T_STRING;
+}
+
 bool H5Reader::has_attribute(const std::string& object, const std::string& name) const {
   return H5Aexists_by_name(impl_->file, object.c_str(), name.c_str(), impl_->links) > 0;
 }

@@ -117,6 +117,10 @@ TEST_CASE("attributes come back as written, scalar or one element, fixed or vari
   CHECK(reader.numbers("hyperparameters", "ch_mult") == std::vector<double>{1, 2, 2});
   CHECK(reader.numbers("hyperparameters", "range") == range);
   CHECK(reader.text("/", "text") == "again");
+  CHECK(reader.attributes("hyperparameters") ==
+        std::vector<std::string>{"ch_mult", "nf", "range", "sigma_min"});
+  CHECK(reader.attribute_is_text("/", "text"));
+  CHECK_FALSE(reader.attribute_is_text("hyperparameters", "nf"));
   CHECK_FALSE(reader.has_attribute("/", "missing"));
   CHECK(contains(message([&] { reader.text("/", "missing"); }), "no attribute 'missing'"));
   CHECK(contains(message([&] { reader.number("hyperparameters", "ch_mult"); }), "not one number"));

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -37,6 +38,7 @@ struct Samples {
 };
 
 void write_samples(const OutputFile& output, const Samples& samples);
+// Attributes that are numbers come back as double; format, created_by and config are among them.
 Samples read_samples(const std::filesystem::path& file);
 
 // Group `summary` of the file: quantiles 2.5, 16, 50, 84 and 97.5 % by linear interpolation between

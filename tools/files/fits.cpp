@@ -1,0 +1,145 @@
+#include "tools/files/fits.hpp"
+
+#include "engine/error.hpp"
+
+#include <algorithm>
+#include <fitsio.h>
+
+namespace lookback::tools {
+
+struct FitsReader::Impl {
+  std::filesystem::path path;
+  fitsfile* file = nullptr;
+  double file_bytes = 0;
+  std::string part; // what the selected HDU holds, for messages
+
+  template <class... Parts> void check(bool good, const Parts&... parts) const {
+    require(good, "'", path.string(), "': ", parts...);
+  }
+
+  int column_number(const std::string& name) {
+    int status = 0, number = 0;
+    fits_get_colnum(file, CASEINSEN, const_cast<char*>(name.c_str()), &number, &status);
+    return status == 0 ? number : 0;
+  }
+
+  int required_column(const std::string& name) {
+    const int number = column_number(name);
+    check(number > 0, part, " has no column '", name, "'");
+    return number;
+  }
+
+  template <class T>
+  std::vector<T> read_column(const std::string& name, int type, std::int64_t rows) {
+    const int number = required_column(name);
+    std::vector<T> values(std::size_t(rows), T{});
+    int status = 0, type_code = 0;
+    long repeat = 0, width = 0;
+    fits_get_coltype(file, number, &type_code, &repeat, &width, &status);
+    check(status == 0 && type_code > 0 && type_code != TSTRING && repeat >= 1, "column '", name,
+          "' of ", part, " is not numeric");
+    for (std::int64_t row = 0; repeat > 1 && row < rows && status == 0; ++row)
+      fits_read_col(file, type, number, row + 1, 1, 1, nullptr, &values[std::size_t(row)], nullptr,
+                    &status);
+    if (repeat == 1)
+      fits_read_col(file, type, number, 1, 1, rows, nullptr, values.data(), nullptr, &status);
+    check(status == 0, "column '", name, "' of ", part,
+          " cannot be read (truncated or damaged file)");
+    return values;
+  }
+};
+
+FitsReader::FitsReader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>()) {
+  std::error_code error;
+  require(std::filesystem::is_regular_file(path, error), "there is no file '", path.string(), "'");
+  impl_->path = path;
+  impl_->file_bytes = double(std::filesystem::file_size(path, error));
+  int status = 0;
+  fits_open_diskfile(&impl_->file, path.c_str(), READONLY, &status);
+  fits_clear_errmsg();
+  require(status == 0, "'", path.string(), "' is not a FITS file, or a truncated one");
+}
+
+FitsReader::~FitsReader() {
+  int status = 0;
+  if (impl_->file) fits_close_file(impl_->file, &status);
+  fits_clear_errmsg();
+}
+
+void FitsReader::select(int hdu, const std::string& what) {
+  impl_->part = what + " (HDU " + std::to_string(hdu) + ")";
+  int status = 0;
+  fits_movabs_hdu(impl_->file, hdu + 1, nullptr, &status);
+  fits_clear_errmsg();
+  impl_->check(status == 0, "there is no ", impl_->part,
+               "; the file is of another kind, or truncated");
+  LONGLONG header = 0, data = 0, end = 0;
+  fits_get_hduaddrll(impl_->file, &header, &data, &end, &status);
+  impl_->check(status == 0 && double(end) <= impl_->file_bytes, "it is truncated: ", impl_->part,
+               " ends at byte ", end, ", the file at ", impl_->file_bytes);
+}
+
+std::vector<std::int64_t> FitsReader::image_extents() {
+  int status = 0, axes = 0;
+  LONGLONG lengths[9] = {};
+  fits_get_img_dim(impl_->file, &axes, &status);
+  fits_get_img_sizell(impl_->file, 9, lengths, &status);
+  impl_->check(status == 0 && axes >= 0 && axes <= 9, impl_->part, " is not an image");
+  std::vector<std::int64_t> extents(lengths, lengths + axes);
+  std::reverse(extents.begin(), extents.end());
+  return extents;
+}
+
+std::vector<float> FitsReader::image() {
+  double count = 1;
+  for (const auto extent : image_extents()) count *= double(extent);
+  impl_->check(count >= 1 && count <= impl_->file_bytes, impl_->part, " claims ", count, " pixels");
+  std::vector<float> pixels(static_cast<std::size_t>(count));
+  int status = 0;
+  fits_read_img(impl_->file, TFLOAT, 1, LONGLONG(pixels.size()), nullptr, pixels.data(), nullptr,
+                &status);
+  impl_->check(status == 0, impl_->part, " cannot be read (truncated or damaged file)");
+  return pixels;
+}
+
+std::int64_t FitsReader::rows() {
+  int status = 0;
+  LONGLONG rows = 0;
+  fits_get_num_rowsll(impl_->file, &rows, &status);
+  impl_->check(status == 0, impl_->part, " is not a table");
+  impl_->check(rows >= 0 && double(rows) <= impl_->file_bytes, impl_->part, " claims ", rows,
+               " rows");
+  return rows;
+}
+
+bool FitsReader::has_column(const std::string& name) {
+  const bool found = impl_->column_number(name) > 0;
+  fits_clear_errmsg();
+  return found;
+}
+
+std::vector<double> FitsReader::column(const std::string& name) {
+  return impl_->read_column<double>(name, TDOUBLE, rows());
+}
+
+std::vector<std::int64_t> FitsReader::integer_column(const std::string& name) {
+  static_assert(sizeof(LONGLONG) == sizeof(std::int64_t));
+  return impl_->read_column<std::int64_t>(name, TLONGLONG, rows());
+}
+
+std::string FitsReader::text_cell(const std::string& name) {
+  const int number = impl_->required_column(name);
+  int status = 0, width = 0;
+  fits_get_col_display_width(impl_->file, number, &width, &status);
+  impl_->check(status == 0 && width >= 0 && width < 1 << 16, "column '", name, "' of ", impl_->part,
+               " is damaged");
+  std::string text(std::size_t(width) + 1, '\0');
+  char* cell = text.data();
+  fits_read_col_str(impl_->file, number, 1, 1, 1, nullptr, &cell, nullptr, &status);
+  impl_->check(status == 0, "column '", name, "' of ", impl_->part, " cannot be read");
+  text.resize(text.find('\0'));
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+} // namespace lookback::tools
