@@ -5,22 +5,11 @@
 #include "engine/backend.hpp"
 #include "engine/memory.hpp"
 #include "engine/parallel.hpp"
+#include "engine/signal.hpp"
 
 #include <algorithm>
 
 namespace lookback::cpu {
-
-// [B, L, C] read off a tensor of any rank: leading axis, what lies between, last axis.
-struct Signal {
-  std::int64_t batch, length, channels;
-  explicit Signal(const Tensor& x) {
-    const Shape& s = x.shape();
-    batch = s.rank() ? s[0] : 1;
-    channels = s.rank() > 1 ? s[s.rank() - 1] : 1;
-    length = x.size() > 0 ? x.size() / (batch * channels) : 0;
-  }
-  std::int64_t rows() const { return batch * length; }
-};
 
 // Calls f(first, last) on pieces of [0, count) of a fixed size, in parallel.
 template <class F> void for_ranges(std::int64_t count, std::int64_t piece, F&& f) {
