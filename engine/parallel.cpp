@@ -16,6 +16,15 @@ namespace {
 
 thread_local bool inside_work = false;
 
+// Between two looks at a variable that another core is about to change.
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
 // Workers sleep until a generation of work starts. `next_` hands out pieces.
 class ThreadPool {
 public:
@@ -45,7 +54,8 @@ public:
     }
     wake_.notify_all();
     take_pieces();
-    while (busy_.load() > 0) std::this_thread::yield();
+    for (int spin = 0; busy_.load() > 0; ++spin)
+      spin < 10000 ? pause() : std::this_thread::yield();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
@@ -68,7 +78,7 @@ private:
     while (true) {
       // The next operation usually follows within microseconds: look for it before going to sleep.
       for (int spin = 0; spin < 2000 && generation_.load() == seen; ++spin)
-        std::this_thread::yield();
+        pause();
       if (generation_.load() == seen) {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return generation_.load() != seen; });

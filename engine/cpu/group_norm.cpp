@@ -1,31 +1,86 @@
+// Group norm of one sample [L, C] at a time. Loops run over channels inside, so they are vector
+// instructions; a group's numbers are first gathered per channel, then over its channels.
 #include "engine/cpu/cpu_backend.hpp"
 #include "engine/scalar.hpp"
 
 namespace lookback::cpu {
 namespace {
 
-// Sums over length, channel by channel, of f(index, channel): the loop over channels is contiguous.
-template <class T, class F>
-void channel_sums(std::int64_t length, std::int64_t channels, T* sum, F&& f) {
-  std::fill_n(sum, channels, T(0));
-  for (std::int64_t l = 0; l < length; ++l)
-    for (std::int64_t c = 0; c < channels; ++c) sum[c] += f(l * channels + c, c);
+// What the kernels know of one sample, one entry a channel.
+template <class T> struct Channels {
+  const T *scale, *shift;  // gamma, beta
+  const T *mean, *inverse; // of the channel's group; inverse = 1/sqrt(variance + epsilon)
+};
+
+template <class T>
+void sum_channels(const T* __restrict x, std::int64_t L, std::int64_t C, T* __restrict sum) {
+  std::fill_n(sum, C, T(0));
+  for (std::int64_t l = 0; l < L; ++l)
+    for (std::int64_t c = 0; c < C; ++c) sum[c] += x[l * C + c];
 }
 
 template <class T>
-T group_mean(const T* sums, std::int64_t first, std::int64_t per_group, std::int64_t length) {
-  T sum = 0;
-  for (std::int64_t c = first; c < first + per_group; ++c) sum += sums[c];
-  return sum / T(per_group * length);
+void sum_squares(const T* __restrict x, std::int64_t L, std::int64_t C, const T* __restrict mean,
+                 T* __restrict sum) {
+  std::fill_n(sum, C, T(0));
+  for (std::int64_t l = 0; l < L; ++l)
+    for (std::int64_t c = 0; c < C; ++c) {
+      const T d = x[l * C + c] - mean[c];
+      sum[c] += d * d;
+    }
 }
 
-// Statistics of one sample spread out to one mean and one 1/deviation a channel.
+template <class F, class T>
+void normalise(const T* __restrict x, std::int64_t L, std::int64_t C, const Channels<T>& k,
+               T* __restrict y) {
+  const T* __restrict scale = k.scale, * __restrict shift = k.shift, * __restrict mean = k.mean, * __restrict inverse = k.inverse;
+  for (std::int64_t l = 0; l < L; ++l)
+    for (std::int64_t c = 0; c < C; ++c)
+      y[l * C + c] = F::value(scale[c] * ((x[l * C + c] - mean[c]) * inverse[c]) + shift[c]);
+}
+
+// sum_du[c] = sum_l du and sum_du_n[c] = sum_l du n.
+template <class F, class T>
+void gradient_sums(const T* __restrict x, const T* __restrict dy, std::int64_t L, std::int64_t C,
+                   const Channels<T>& k, T* __restrict sum_du, T* __restrict sum_du_n) {
+  const T* __restrict scale = k.scale, * __restrict shift = k.shift, * __restrict mean = k.mean, * __restrict inverse = k.inverse;
+  std::fill_n(sum_du, C, T(0));
+  std::fill_n(sum_du_n, C, T(0));
+  for (std::int64_t l = 0; l < L; ++l)
+    for (std::int64_t c = 0; c < C; ++c) {
+      const T n = (x[l * C + c] - mean[c]) * inverse[c];
+      const T du = dy[l * C + c] * F::slope(scale[c] * n + shift[c]);
+      sum_du[c] += du;
+      sum_du_n[c] += du * n;
+    }
+}
+
+// dx (+)= inverse (dn - mean_dn - n mean_dn_n)
+template <class F, class T>
+void input_gradient(const T* __restrict x, const T* __restrict dy, std::int64_t L, std::int64_t C,
+                    const Channels<T>& k, const T* __restrict mean_dn,
+                    const T* __restrict mean_dn_n, bool add, T* __restrict dx) {
+  const T* __restrict scale = k.scale, * __restrict shift = k.shift, * __restrict mean = k.mean, * __restrict inverse = k.inverse;
+  if (!add) std::fill_n(dx, L * C, T(0));
+  for (std::int64_t l = 0; l < L; ++l)
+    for (std::int64_t c = 0; c < C; ++c) {
+      const T n = (x[l * C + c] - mean[c]) * inverse[c];
+      const T dn = scale[c] * dy[l * C + c] * F::slope(scale[c] * n + shift[c]);
+      dx[l * C + c] += inverse[c] * (dn - mean_dn[c] - n * mean_dn_n[c]);
+    }
+}
+
+// Means over each group of per-channel sums weighted by `weight` (or 1), written to all its
+// channels.
 template <class T>
-void spread(const T* statistics, std::int64_t groups, std::int64_t channels, T* mean, T* inverse) {
-  const std::int64_t per_group = channels / groups;
-  for (std::int64_t c = 0; c < channels; ++c) {
-    mean[c] = statistics[c / per_group * 2];
-    inverse[c] = statistics[c / per_group * 2 + 1];
+void group_means(const T* sum, const T* weight, std::int64_t C, std::int64_t groups, std::int64_t L,
+                 T* mean) {
+  const std::int64_t each = C / groups;
+  for (std::int64_t first = 0; first < C; first += each) {
+    T total = 0;
+    for (std::int64_t c = first; c < first + each; ++c)
+      total += weight ? weight[c] * sum[c] : sum[c];
+    std::fill_n(mean + first, each, total / T(each * L));
   }
 }
 
@@ -35,36 +90,25 @@ void CpuBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
                             double epsilon, Activation kind, const Tensor& y,
                             const Tensor& statistics) {
   const Signal s(x);
-  const std::int64_t groups = statistics.shape()[1], per_group = s.channels / groups,
-                     C = s.channels;
+  const std::int64_t L = s.length, C = s.channels, groups = statistics.shape()[1];
   Tensor scratch({s.batch, 3, C}, x.dtype(), *this);
   visit(x.dtype(), [&]<class T>(T) {
-    const T *scale = gamma.data<T>(), *shift = beta.data<T>();
-    scalar::visit_activation(kind, [&]<class F>(F) {
-      parallel_for(s.batch, [&](std::int64_t b) {
-        const T* in = x.data<T>() + b * s.length * C;
-        T* out = y.data<T>() + b * s.length * C;
-        T* moments = statistics.data<T>() + b * groups * 2;
-        T *sum = scratch.data<T>() + b * 3 * C, *mean = sum + C, *inverse = mean + C;
-
-        channel_sums(s.length, C, sum, [&](std::int64_t i, std::int64_t) { return in[i]; });
-        for (std::int64_t g = 0; g < groups; ++g)
-          moments[2 * g] = group_mean(sum, g * per_group, per_group, s.length);
-        spread(moments, groups, C, mean, inverse);
-        channel_sums(s.length, C, sum, [&](std::int64_t i, std::int64_t c) {
-          const T d = in[i] - mean[c];
-          return d * d;
-        });
-        for (std::int64_t g = 0; g < groups; ++g)
-          moments[2 * g + 1] =
-              1 / std::sqrt(group_mean(sum, g * per_group, per_group, s.length) + T(epsilon));
-        spread(moments, groups, C, mean, inverse);
-
-        for (std::int64_t l = 0; l < s.length; ++l)
-          for (std::int64_t c = 0; c < C; ++c)
-            out[l * C + c] =
-                F::value(scale[c] * ((in[l * C + c] - mean[c]) * inverse[c]) + shift[c]);
-      });
+    parallel_for(s.batch, [&](std::int64_t b) {
+      const T* in = x.data<T>() + b * L * C;
+      T *sum = scratch.data<T>() + b * 3 * C, *mean = sum + C, *inverse = mean + C;
+      sum_channels(in, L, C, sum);
+      group_means<T>(sum, nullptr, C, groups, L, mean);
+      sum_squares(in, L, C, mean, sum);
+      group_means<T>(sum, nullptr, C, groups, L, inverse);
+      for (std::int64_t c = 0; c < C; ++c) inverse[c] = 1 / std::sqrt(inverse[c] + T(epsilon));
+      T* moments = statistics.data<T>() + b * groups * 2;
+      for (std::int64_t g = 0; g < groups; ++g) {
+        moments[2 * g] = mean[g * (C / groups)];
+        moments[2 * g + 1] = inverse[g * (C / groups)];
+      }
+      const Channels<T> k{gamma.data<T>(), beta.data<T>(), mean, inverse};
+      scalar::visit_activation(
+          kind, [&]<class F>(F) { normalise<F>(in, L, C, k, y.data<T>() + b * L * C); });
     });
   });
 }
@@ -73,52 +117,27 @@ void CpuBackend::group_norm_backward(const Tensor& x, const Tensor& gamma, const
                                      const Tensor& statistics, Activation kind, const Tensor& dy,
                                      Out dx, Out dgamma, Out dbeta) {
   const Signal s(x);
-  const std::int64_t groups = statistics.shape()[1], per_group = s.channels / groups,
-                     C = s.channels;
-  // Per sample: sum du and sum du n (kept for dbeta and dgamma), then per-channel scratch.
+  const std::int64_t L = s.length, C = s.channels, groups = statistics.shape()[1];
   Tensor sums({s.batch, 2, C}, x.dtype(), *this), scratch({s.batch, 4, C}, x.dtype(), *this);
   visit(x.dtype(), [&]<class T>(T) {
-    const T *scale = gamma.data<T>(), *shift = beta.data<T>();
-    scalar::visit_activation(kind, [&]<class F>(F) {
-      parallel_for(s.batch, [&](std::int64_t b) {
-        const T *in = x.data<T>() + b * s.length * C, *d = dy.data<T>() + b * s.length * C;
-        T *sum_du = sums.data<T>() + b * 2 * C, *sum_du_n = sum_du + C;
-        T *mean = scratch.data<T>() + b * 4 * C, *inverse = mean + C, *mean_dn = inverse + C,
-          *mean_dn_n = mean_dn + C;
-        spread(statistics.data<T>() + b * groups * 2, groups, C, mean, inverse);
-        const auto normalised = [&](std::int64_t i, std::int64_t c) {
-          return (in[i] - mean[c]) * inverse[c];
-        };
-        const auto du = [&](std::int64_t i, std::int64_t c, T n) {
-          return d[i] * F::slope(scale[c] * n + shift[c]);
-        };
-
-        std::fill_n(sum_du, 2 * C, T(0));
-        for (std::int64_t l = 0; l < s.length; ++l)
-          for (std::int64_t c = 0; c < C; ++c) {
-            const T n = normalised(l * C + c, c), u = du(l * C + c, c, n);
-            sum_du[c] += u;
-            sum_du_n[c] += u * n;
-          }
+    parallel_for(s.batch, [&](std::int64_t b) {
+      const T *in = x.data<T>() + b * L * C, *d = dy.data<T>() + b * L * C;
+      const T* moments = statistics.data<T>() + b * groups * 2;
+      T *sum_du = sums.data<T>() + b * 2 * C, *sum_du_n = sum_du + C;
+      T *mean = scratch.data<T>() + b * 4 * C, *inverse = mean + C, *mean_dn = inverse + C,
+        *mean_dn_n = mean_dn + C;
+      for (std::int64_t c = 0; c < C; ++c) {
+        mean[c] = moments[c / (C / groups) * 2];
+        inverse[c] = moments[c / (C / groups) * 2 + 1];
+      }
+      const Channels<T> k{gamma.data<T>(), beta.data<T>(), mean, inverse};
+      scalar::visit_activation(kind, [&]<class F>(F) {
+        gradient_sums<F>(in, d, L, C, k, sum_du, sum_du_n);
         if (!dx.tensor) return;
-        for (std::int64_t g = 0; g < groups; ++g) {
-          T a = 0, m = 0;
-          for (std::int64_t c = g * per_group; c < (g + 1) * per_group; ++c) {
-            a += scale[c] * sum_du[c];
-            m += scale[c] * sum_du_n[c];
-          }
-          for (std::int64_t c = g * per_group; c < (g + 1) * per_group; ++c) {
-            mean_dn[c] = a / T(per_group * s.length);
-            mean_dn_n[c] = m / T(per_group * s.length);
-          }
-        }
-        T* out = dx.tensor.data<T>() + b * s.length * C;
-        if (!dx.add) std::fill_n(out, s.length * C, T(0));
-        for (std::int64_t l = 0; l < s.length; ++l)
-          for (std::int64_t c = 0; c < C; ++c) {
-            const T n = normalised(l * C + c, c), dn = scale[c] * du(l * C + c, c, n);
-            out[l * C + c] = out[l * C + c] + inverse[c] * (dn - mean_dn[c] - n * mean_dn_n[c]);
-          }
+        group_means(sum_du, k.scale, C, groups, L, mean_dn);
+        group_means(sum_du_n, k.scale, C, groups, L, mean_dn_n);
+        input_gradient<F>(in, d, L, C, k, mean_dn, mean_dn_n, dx.add,
+                          dx.tensor.data<T>() + b * L * C);
       });
     });
     const auto sum_over_batch = [&](std::int64_t which, Out out) {

@@ -1,0 +1,146 @@
+// The whole path on a small scale: histories, a prior, a mock galaxy, its posterior.
+#include "nn/prior.hpp"
+#include "tests/golden.hpp"
+#include "tests/nn/network_golden.hpp"
+#include "tests/tools/files_helpers.hpp"
+#include "tests/tools/run_tool.hpp"
+#include "tools/files/histories.hpp"
+#include "tools/files/samples.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace lookback;
+using namespace lookback::test;
+using namespace lookback::tools;
+
+namespace {
+
+void must_run(const std::string& tool, const std::vector<std::string>& arguments) {
+  const ToolResult run = run_tool(tool, arguments);
+  REQUIRE_MESSAGE(run.exit_code == 0, tool, ": ", run.err);
+}
+
+std::vector<std::string> with(std::vector<std::string> a, const std::vector<std::string>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// Everything the tests below start from.
+struct Small {
+  Folder folder;
+  std::vector<std::string> network = {"--nf", "8",       "--ch-mult", "1", "2", "--num-res-blocks",
+                                      "1",    "--batch", "32"};
+
+  Small() {
+    must_run("prepare",
+             {"synthetic", "--count", "200", "--seed", "4", "-o", folder / "histories.h5"});
+    must_run("prepare", {"ssp", "analytic", "-o", folder / "ssp.h5"});
+    train("prior.h5", {"--epochs", "2"});
+  }
+  void train(const std::string& name, const std::vector<std::string>& more) const {
+    must_run("train",
+             with(with({"--histories", folder / "histories.h5", "-o", folder / name, "--seed", "5"},
+                       network),
+                  more));
+  }
+  void mock(const std::string& name, const std::vector<std::string>& more = {}) const {
+    must_run("forward", with({"--ssp", folder / "ssp.h5", "--input", folder / "histories.h5",
+                              "--count", "2", "--redshift", "0.05", "--a-v", "0.2", "--snr", "50",
+                              "--seed", "6", "-o", folder / name},
+                             more));
+  }
+  std::vector<std::string> posterior(const std::string& spectrum, const std::string& out) const {
+    return {"--prior",    folder / "prior.h5",
+            "--spectrum", folder / spectrum,
+            "--ssp",      folder / "ssp.h5",
+            "--count",    "6",
+            "--steps",    "40",
+            "--seed",     "7",
+            "-o",         folder / out};
+  }
+};
+
+std::vector<double> weights(const std::filesystem::path& file) {
+  return host(nn::read_prior(file, cpu_backend()).network->params().flat());
+}
+
+} // namespace
+
+TEST_CASE("histories become a prior, a mock spectrum and posterior draws, the same bits with 1 and "
+          "2 threads") {
+  const Small s;
+  s.train("one.h5", {"--epochs", "2", "--threads", "1"});
+  s.train("two.h5", {"--epochs", "2", "--threads", "2"});
+  CHECK(weights(s.folder / "one.h5") == weights(s.folder / "two.h5"));
+
+  s.mock("mock.h5");
+  must_run("sample", with(s.posterior("mock.h5", "one_thread.h5"), {"--threads", "1"}));
+  must_run("sample",
+           with(s.posterior("mock.h5", "two_threads.h5"), {"--threads", "2", "--batch", "4"}));
+  const Samples one = read_samples(s.folder / "one_thread.h5"),
+                two = read_samples(s.folder / "two_threads.h5");
+  REQUIRE(one.draws == 6);
+  REQUIRE(one.bins == 64);
+  CHECK(one.sfr_msun_per_yr == two.sfr_msun_per_yr);
+  CHECK(one.log_z_zsun == two.log_z_zsun);
+  for (float v : one.model_flux) CHECK(std::isfinite(v));
+  must_run("sample", {"--prior", s.folder / "prior.h5", "-o", s.folder / "unconditional.h5",
+                      "--count", "3", "--steps", "20", "--seed", "1"});
+  CHECK(read_samples(s.folder / "unconditional.h5").draws == 3);
+  must_run("report", {s.folder / "one_thread.h5", "-o", s.folder / "figure.svg"});
+  CHECK(std::filesystem::file_size(s.folder / "figure.svg") > 1000);
+}
+
+TEST_CASE("training resumed reaches the bits of training in one go") {
+  const Small s;
+  s.train("whole.h5", {"--epochs", "3"});
+  s.train("parts.h5", {"--epochs", "1"});
+  s.train("parts.h5", {"--epochs", "3", "--resume"});
+  CHECK(weights(s.folder / "whole.h5") == weights(s.folder / "parts.h5"));
+}
+
+TEST_CASE("sample refuses what it cannot use with one line and leaves nothing behind") {
+  const Small s;
+  s.mock("mock.h5");
+  const auto out = s.folder / "out.h5";
+  const auto sample = [&](const std::string& spectrum, const std::vector<std::string>& more = {}) {
+    return run_tool("sample", with(s.posterior(spectrum, "out.h5"), more));
+  };
+  // Wavelengths beyond the grid: the mock of a galaxy observed in the far infrared.
+  s.mock("beyond.h5", {"--wavelength", "5e9:6e9:1e-3"});
+  CHECK(refused(sample("beyond.h5"), out));
+  // Other time bins than the prior's.
+  Histories other = read_histories(s.folder / "histories.h5");
+  for (double& edge : other.bin_edges_gyr) edge *= 0.9;
+  write_histories({s.folder / "other.h5"}, other);
+  must_run("forward", {"--ssp", s.folder / "ssp.h5", "--input", s.folder / "other.h5", "--count",
+                       "1", "--redshift", "0.05", "--snr", "50", "-o", s.folder / "other_bins.h5"});
+  const ToolResult bins = sample("other_bins.h5");
+  CHECK(refused(bins, out));
+  CHECK(contains(bins.err, "time bins"));
+  // No such row, no such method, no such prior, output already there.
+  CHECK(refused(sample("mock.h5", {"--index", "99"}), out));
+  CHECK(refused(sample("mock.h5", {"--method", "magic"}), out));
+  CHECK(refused(run_tool("sample", {"--prior", s.folder / "ssp.h5", "-o", out}), out));
+  CHECK(run_tool("sample",
+                 {"--prior", s.folder / "prior.h5", "--count", "1", "-o", s.folder / "mock.h5"})
+            .exit_code == 2);
+  CHECK(s.folder.entries() == 7);
+}
+
+TEST_CASE("a truncated SDSS file, one without information and one outside the grid are refused") {
+  const auto spectrum = golden("spectra/spec-0266-51602-0001.fits");
+  if (spectrum.empty()) return;
+  const Small s;
+  const auto out = s.folder / "out.h5";
+  std::filesystem::copy_file(spectrum, s.folder / "good.fits");
+  std::filesystem::copy_file(spectrum, s.folder / "short.fits");
+  std::filesystem::resize_file(s.folder / "short.fits", 50000);
+  const auto sample = [&](const std::string& file, const std::vector<std::string>& more = {}) {
+    return run_tool("sample", with(s.posterior(file, "out.h5"), more));
+  };
+  CHECK(refused(sample("short.fits"), out));
+  CHECK(refused(sample("good.fits", {"--mask", "0:1e6"}), out));
+  CHECK(refused(sample("good.fits", {"--redshift", "-2"}), out));
+  CHECK(sample("good.fits", {"--steps", "5"}).exit_code == 0);
+}
