@@ -1,0 +1,232 @@
+// Computes the spectra of star-formation histories, their Jacobians, and mock observations.
+#include "engine/error.hpp"
+#include "engine/parallel.hpp"
+#include "engine/random.hpp"
+#include "physics/galaxy_model.hpp"
+#include "tools/common/command_line.hpp"
+#include "tools/common/progress.hpp"
+#include "tools/files/histories.hpp"
+#include "tools/files/observation.hpp"
+#include "tools/files/spectra.hpp"
+#include "tools/files/ssp.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <span>
+
+using namespace lookback;
+using namespace lookback::tools;
+
+namespace {
+
+struct Options {
+  std::filesystem::path ssp, input, output;
+  bool jacobian = false;
+  std::optional<double> redshift, a_v, snr;
+  std::string wavelength;
+  std::int64_t index = 0, count = 0;
+};
+
+// The grid on which SDSS resamples all spectra: 10^(3.5797 + 1e-4 k), k = 0 … 3840 (3799 to 9199
+// A).
+std::vector<double> sdss_wavelengths() {
+  std::vector<double> wavelengths;
+  for (int k = 0; k <= 3840; ++k) wavelengths.push_back(std::pow(10, 3.5797 + 1e-4 * k));
+  return wavelengths;
+}
+
+// "LO:HI:STEP": from LO to HI Angstrom in steps of STEP in log10 wavelength.
+std::vector<double> log_wavelengths(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  double step = 0;
+  const char *begin = text.data() + (colon == std::string::npos ? 0 : colon + 1),
+             *end = text.data() + text.size();
+  const auto result = std::from_chars(begin, end, step);
+  const auto [low, high] =
+      wavelength_range(colon == std::string::npos ? "" : text.substr(0, colon));
+  require(result.ec == std::errc() && result.ptr == end && step > 0 && low > 0, "'", text,
+          "' is not a wavelength grid LO:HI:STEP (Angstrom, Angstrom, log10)");
+  const double count = std::floor(std::log10(high / low) / step + 1e-9) + 1;
+  require(count <= 1e7, "the wavelength grid '", text, "' has ", count, " pixels; 1e7 is the most");
+  std::vector<double> wavelengths;
+  for (int k = 0; k < int(count); ++k) wavelengths.push_back(low * std::pow(10, step * k));
+  return wavelengths;
+}
+
+Pairs pairs_of_histories(const Options& o) {
+  const Histories h = read_histories(o.input);
+  require(o.redshift.has_value(), "histories have no redshift of their own: give --redshift");
+  Pairs pairs;
+  pairs.count = h.count;
+  pairs.bins = h.bins;
+  pairs.sfr_msun_per_yr.assign(h.sfr_msun_per_yr.begin(), h.sfr_msun_per_yr.end());
+  pairs.log_z_zsun.assign(h.log_z_zsun.begin(), h.log_z_zsun.end());
+  pairs.bin_edges_gyr = h.bin_edges_gyr;
+  pairs.redshift.assign(std::size_t(h.count), *o.redshift);
+  pairs.a_v.assign(std::size_t(h.count), o.a_v.value_or(0));
+  return pairs;
+}
+
+template <class T>
+void keep_rows(std::vector<T>& table, std::int64_t first, std::int64_t count, std::int64_t width) {
+  table.erase(table.begin() + (first + count) * width, table.end());
+  table.erase(table.begin(), table.begin() + first * width);
+}
+
+Pairs read_input(const Options& o) {
+  const bool paired = is_pairs_file(o.input);
+  require(
+      !paired || (!o.redshift && !o.a_v), "'", o.input.string(),
+      "' has a redshift and a_v for each history; --redshift and --a-v are for histories without");
+  Pairs pairs = paired ? read_pairs(o.input) : pairs_of_histories(o);
+  if (!o.wavelength.empty()) pairs.wavelength_angstrom = log_wavelengths(o.wavelength);
+  if (pairs.wavelength_angstrom.empty()) pairs.wavelength_angstrom = sdss_wavelengths();
+  require(o.index >= 0 && o.count >= 0 && o.index < pairs.count && o.count <= pairs.count - o.index,
+          "'", o.input.string(), "' has ", pairs.count, " histories: --index ", o.index,
+          " --count ", o.count, " asks for others");
+  const std::int64_t count = o.count > 0 ? o.count : pairs.count - o.index;
+  keep_rows(pairs.sfr_msun_per_yr, o.index, count, pairs.bins);
+  keep_rows(pairs.log_z_zsun, o.index, count, pairs.bins);
+  keep_rows(pairs.redshift, o.index, count, 1);
+  keep_rows(pairs.a_v, o.index, count, 1);
+  pairs.count = count;
+  return pairs;
+}
+
+// Columns of histories as GalaxyModel takes them.
+Eigen::MatrixXd history_columns(const Pairs& pairs, std::span<const std::int64_t> rows) {
+  Eigen::MatrixXd columns(2 * pairs.bins, Eigen::Index(rows.size()));
+  for (std::size_t c = 0; c < rows.size(); ++c)
+    for (int bin = 0; bin < pairs.bins; ++bin) {
+      const auto cell = std::size_t(rows[c] * pairs.bins + bin);
+      columns(bin, Eigen::Index(c)) = pairs.sfr_msun_per_yr[cell];
+      columns(pairs.bins + bin, Eigen::Index(c)) = pairs.log_z_zsun[cell];
+    }
+  return columns;
+}
+
+void compute_rows(const physics::GalaxyModel& model, std::span<const std::int64_t> rows,
+                  bool jacobian, Spectra& out) {
+  const auto pixels = std::int64_t(out.wavelength_angstrom.size()),
+             parameters = std::int64_t(2) * out.truth.bins;
+  const Eigen::MatrixXd histories = history_columns(out.truth, rows), flux = model.value(histories);
+  for (std::size_t c = 0; c < rows.size(); ++c) {
+    const auto column = Eigen::Index(c);
+    Eigen::VectorXd::Map(&out.flux_erg_s_cm2_angstrom[std::size_t(rows[c] * pixels)], pixels) =
+        flux.col(column);
+    std::copy(model.inside().begin(), model.inside().end(), out.inside.begin() + rows[c] * pixels);
+    if (!jacobian) continue;
+    using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    RowMajor::Map(&out.jacobian[std::size_t(rows[c] * pixels * parameters)], pixels, parameters) =
+        model.jacobian(histories.col(column));
+  }
+}
+
+// Rows that share redshift and dust share a model.
+using Geometry = std::pair<double, double>;
+std::vector<std::pair<Geometry, std::vector<std::int64_t>>> by_geometry(const Pairs& pairs) {
+  std::map<Geometry, std::vector<std::int64_t>> groups;
+  for (std::int64_t i = 0; i < pairs.count; ++i)
+    groups[{pairs.redshift[std::size_t(i)], pairs.a_v[std::size_t(i)]}].push_back(i);
+  return {groups.begin(), groups.end()};
+}
+
+void compute_flux(const physics::SspGrid& grid, bool jacobian, Spectra& out, Progress& progress) {
+  constexpr std::int64_t rows_at_once = 64;
+  const auto groups = by_geometry(out.truth);
+  const physics::TimeBins bins{out.truth.bin_edges_gyr};
+  std::mutex progress_lock;
+  parallel_for(std::int64_t(groups.size()), [&](std::int64_t g) {
+    const auto& [geometry, rows] = groups[std::size_t(g)];
+    const physics::GalaxyModel model(grid, bins, geometry.first, geometry.second,
+                                     out.wavelength_angstrom);
+    const auto& inside = model.inside();
+    require(std::find(inside.begin(), inside.end(), 1) != inside.end(), "at redshift ",
+            geometry.first, " none of the wavelengths lies within the SSP grid's ",
+            grid.wavelength_angstrom[0], " to ", grid.wavelength_angstrom[grid.wavelengths() - 1],
+            " Angstrom (rest frame)");
+    const auto count = std::int64_t(rows.size());
+    parallel_for((count + rows_at_once - 1) / rows_at_once, [&](std::int64_t part) {
+      const auto first = part * rows_at_once, length = std::min(rows_at_once, count - first);
+      compute_rows(model, std::span(rows).subspan(std::size_t(first), std::size_t(length)),
+                   jacobian, out);
+      const std::lock_guard guard(progress_lock);
+      progress.advance(length);
+    });
+  });
+}
+
+// Noise of one standard deviation in all pixels of a spectrum: its mean flux over the S/N ratio.
+void add_noise(double snr, std::uint64_t seed, std::int64_t first_row, Spectra& out) {
+  const auto pixels = std::int64_t(out.wavelength_angstrom.size());
+  out.noiseless = out.flux_erg_s_cm2_angstrom;
+  out.ivar.assign(out.noiseless.size(), 0);
+  parallel_for(out.count, [&](std::int64_t row) {
+    const auto begin = std::size_t(row * pixels), end = begin + std::size_t(pixels);
+    double sum = 0, covered = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      sum += out.noiseless[i];
+      covered += out.inside[i];
+    }
+    require(sum > 0, "history ", first_row + row, " has no flux, so --snr gives its mock no noise");
+    const double sigma = sum / covered / snr;
+    const Stream stream{.seed = seed,
+                        .purpose = Purpose::observation_noise,
+                        .object = std::uint32_t(first_row + row)};
+    for (std::size_t i = begin; i < end; ++i) {
+      if (!out.inside[i]) continue;
+      out.flux_erg_s_cm2_angstrom[i] += sigma * stream.normal(i - begin);
+      out.ivar[i] = 1 / (sigma * sigma);
+    }
+  });
+}
+
+void forward(const Options& o, CommandLine& line) {
+  require(!o.snr || *o.snr > 0, "--snr is ", o.snr.value_or(0), ", expected more than 0");
+  const physics::SspGrid grid = read_ssp(o.ssp);
+  Spectra out;
+  out.truth = read_input(o);
+  out.count = out.truth.count;
+  out.wavelength_angstrom = out.truth.wavelength_angstrom;
+  const double cells = double(out.count) * double(out.wavelength_angstrom.size());
+  const double bytes = cells * (9 + (o.snr ? 16 : 0) + (o.jacobian ? 16.0 * out.truth.bins : 0));
+  line.log().say("forward: ", out.count, " spectra of ", out.wavelength_angstrom.size(),
+                 " pixels, ", by_geometry(out.truth).size(), " geometries, ",
+                 std::ceil(bytes / 1e6), " MB");
+  if (line.common().dry_run) return;
+  out.flux_erg_s_cm2_angstrom.resize(static_cast<std::size_t>(cells));
+  out.inside.resize(static_cast<std::size_t>(cells));
+  if (o.jacobian)
+    out.jacobian.resize(static_cast<std::size_t>(cells) * 2 * std::size_t(out.truth.bins));
+  Progress progress(line.log(), out.count, "spectra");
+  compute_flux(grid, o.jacobian, out, progress);
+  if (o.snr) add_noise(*o.snr, line.common().seed, o.index, out);
+  write_spectra({o.output, line.common().overwrite, line.config_json()}, out);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  CommandLine line("forward", "Computes the spectra of star-formation and metallicity histories.");
+  line.input("--ssp", o.ssp, "stellar-population grid (lookback-ssp)");
+  line.input("--input", o.input,
+             "histories (lookback-histories), or pairs: histories each with redshift and a_v");
+  line.output(o.output, "spectra (lookback-spectra)");
+  line.flag("--jacobian", o.jacobian, "store d flux / d history as well");
+  line.option("--redshift", o.redshift, "", "redshift of all histories (not for pairs)");
+  line.option("--a-v", o.a_v, "mag",
+              "Calzetti dust of all histories (not for pairs), 0 where not given");
+  line.option("--wavelength", o.wavelength, "LO:HI:STEP",
+              "observed vacuum wavelengths in Angstrom, STEP in log10; else the input's, else the "
+              "SDSS grid");
+  line.option("--index", o.index, "N", "first history");
+  line.option("--count", o.count, "N", "number of histories, 0: all");
+  line.option("--snr", o.snr, "RATIO", "make mock observations with this mean flux over noise");
+  line.add_seed();
+  line.add_dry_run();
+  return line.run(argc, argv, [&] { forward(o, line); });
+}
