@@ -1,0 +1,160 @@
+// conv1d as a matrix product that is never laid out: the row q = (b, l) of the left matrix holds
+// the inputs x[b, l + tap - taps/2, c] side by side, zero beyond the ends, and w[K, Ci, Co] is the
+// right matrix as it stands. The weight gradient is the product of the same left matrix,
+// transposed, with dy.
+#include "cuda/cuda_backend.cuh"
+#include "cuda/tile.cuh"
+
+namespace lookback::cuda {
+namespace {
+
+constexpr Index rows_per_split = 1024; // rows that one block of the weight gradient sums
+
+template <class T> struct Patches {
+  const T* x;
+  Index rows, length, channels, taps;
+
+  __device__ T operator()(Index q, Index k) const {
+    if (q >= rows || k >= taps * channels) return 0;
+    const unsigned tap = unsigned(k) / unsigned(channels), c = unsigned(k) % unsigned(channels);
+    const Index shift = Index(tap) - taps / 2, l = Index(unsigned(q) % unsigned(length)) + shift;
+    return l >= 0 && l < length ? x[(q + shift) * channels + c] : T(0);
+  }
+};
+
+template <class T> struct Matrix {
+  const T* values;
+  Index rows, columns;
+
+  __device__ T operator()(Index row, Index column) const {
+    return row < rows && column < columns ? values[row * columns + column] : T(0);
+  }
+};
+
+template <class T> struct Epilogue {
+  const T *bias, *embedding, *residual; // null where left out
+  T scale;
+  T* y;
+  bool add;
+};
+
+// y (+)= scale (patches w + bias + embedding + residual); a block for each tile of y.
+template <class T> __global__ void conv1d_kernel(Patches<T> patches, Matrix<T> w, Epilogue<T> e) {
+  const Index panels = (w.columns + tile_width - 1) / tile_width;
+  const Index first_row = blockIdx.x / panels * tile_width;
+  const Index first_column = blockIdx.x % panels * tile_width;
+  T sum[thread_width][thread_width] = {};
+  multiply_tile<true>(first_row, first_column, 0, w.rows, patches, w, sum);
+#pragma unroll
+  for (int i = 0; i < thread_width; ++i)
+#pragma unroll
+    for (int j = 0; j < thread_width; ++j) {
+      const Index q = first_row + tile_row(i), c = first_column + tile_column(j);
+      if (q >= patches.rows || c >= w.columns) continue;
+      T value = sum[i][j];
+      if (e.bias) value += e.bias[c];
+      if (e.embedding) value += e.embedding[q / patches.length * w.columns + c];
+      if (e.residual) value += e.residual[q * w.columns + c];
+      store(e.y + q * w.columns + c, e.add, e.scale * value);
+    }
+}
+
+// partial[split] = patches^T dy over the rows of the split; a block for each tile of each split.
+template <class T>
+__global__ void weight_gradient_kernel(Patches<T> patches, Matrix<T> dy, T* partial) {
+  const Index dw_rows = patches.taps * patches.channels;
+  const Index panels = (dy.columns + tile_width - 1) / tile_width;
+  const Index tiles = (dw_rows + tile_width - 1) / tile_width * panels;
+  const Index split = blockIdx.x / tiles, tile = blockIdx.x % tiles;
+  const Index first_row = tile / panels * tile_width, first_column = tile % panels * tile_width;
+  const Index first = split * rows_per_split, last = min(dy.rows, first + rows_per_split);
+  const auto transposed = [&patches](Index k, Index q) { return patches(q, k); };
+  T sum[thread_width][thread_width] = {};
+  multiply_tile<false>(first_row, first_column, first, last, transposed, dy, sum);
+#pragma unroll
+  for (int i = 0; i < thread_width; ++i)
+#pragma unroll
+    for (int j = 0; j < thread_width; ++j) {
+      const Index k = first_row + tile_row(i), c = first_column + tile_column(j);
+      if (k < dw_rows && c < dy.columns)
+        partial[(split * dw_rows + k) * dy.columns + c] = sum[i][j];
+    }
+}
+
+template <class T>
+__global__ void add_splits_kernel(Index n, Index splits, T factor, const T* partial, T* dw,
+                                  bool add) {
+  for (Index i = first_element(); i < n; i += element_stride()) {
+    T sum = 0;
+    for (Index split = 0; split < splits; ++split) sum += partial[split * n + i];
+    store(dw + i, add, factor * sum);
+  }
+}
+
+// to[taps - 1 - tap, o, i] = from[tap, i, o]
+template <class T>
+__global__ void transpose_kernel(Index taps, Index ci, Index co, const T* from, T* to) {
+  for (Index e = first_element(); e < taps * ci * co; e += element_stride()) {
+    const Index tap = e / (ci * co), i = e / co % ci, o = e % co;
+    to[((taps - 1 - tap) * co + o) * ci + i] = from[e];
+  }
+}
+
+Index tiles(Index size) {
+  return (size + tile_width - 1) / tile_width;
+}
+
+// Positions and columns of the left matrix are divided as 32-bit numbers.
+template <class T> Patches<T> patches_of(const Tensor& x, Index taps) {
+  const Signal s(x);
+  require(s.rows() <= 0x7fffffff && taps * s.channels <= 0x7fffffff, "cuda: conv1d of ",
+          x.shape().text(), " with ", taps, " taps has too many rows; use a smaller batch");
+  return {x.data<T>(), s.rows(), s.length, s.channels, taps};
+}
+
+template <class T>
+void convolve(const Launch& at, const Tensor& x, const Tensor& w, const Epilogue<T>& e) {
+  const Index taps = w.shape()[0], ci = w.shape()[1], co = w.shape()[2];
+  const Patches<T> patches = patches_of<T>(x, taps);
+  at.blocks(conv1d_kernel<T>, tiles(patches.rows) * tiles(co), patches,
+            Matrix<T>{w.data<T>(), taps * ci, co}, e);
+}
+
+} // namespace
+
+void CudaBackend::conv1d(const Tensor& x, const Tensor& w, const ConvEpilogue& epilogue,
+                         const Tensor& y) {
+  visit(x.dtype(), [&]<class T>(T) {
+    convolve<T>(launch("conv1d", x.shape()), x, w,
+                {epilogue.bias.data<T>(), epilogue.embedding.data<T>(), epilogue.residual.data<T>(),
+                 T(epilogue.scale), y.data<T>(), false});
+  });
+}
+
+// The transpose of a "same" convolution is the convolution with taps reversed and channels
+// exchanged.
+void CudaBackend::conv1d_backward_input(double factor, const Tensor& w, const Tensor& dy, Out dx) {
+  const Index taps = w.shape()[0], ci = w.shape()[1], co = w.shape()[2];
+  const Tensor transposed({taps, co, ci}, w.dtype(), *this);
+  visit(w.dtype(), [&]<class T>(T) {
+    const Launch at = launch("conv1d_backward_input", dy.shape());
+    at.elements(transpose_kernel<T>, w.size(), taps, ci, co, w.data<T>(), transposed.data<T>());
+    convolve<T>(at, dy, transposed,
+                {nullptr, nullptr, nullptr, T(factor), dx.tensor.data<T>(), dx.add});
+  });
+}
+
+void CudaBackend::conv1d_backward_weight(double factor, const Tensor& x, const Tensor& dy, Out dw) {
+  const Index taps = dw.tensor.shape()[0], ci = dw.tensor.shape()[1], co = dw.tensor.shape()[2];
+  const Index rows = Signal(x).rows(), splits = (rows + rows_per_split - 1) / rows_per_split;
+  const Tensor partial({splits, taps * ci, co}, x.dtype(), *this);
+  visit(x.dtype(), [&]<class T>(T) {
+    const Launch at = launch("conv1d_backward_weight", x.shape());
+    at.blocks(weight_gradient_kernel<T>, splits * tiles(taps * ci) * tiles(co),
+              patches_of<T>(x, taps), Matrix<T>{dy.data<T>(), rows, co}, partial.data<T>());
+    at.elements(add_splits_kernel<T>, dw.tensor.size(), dw.tensor.size(), splits, factor,
+                partial.data<T>(), dw.tensor.data<T>(), dw.add);
+  });
+}
+
+} // namespace lookback::cuda

@@ -1,0 +1,132 @@
+// The CUDA backend against the CPU. Without a device every test says so and is reported as skipped.
+#include "tests/op_properties.hpp"
+
+#include <cstdio>
+#include <string>
+
+using namespace lookback;
+using namespace lookback::test;
+
+namespace {
+
+Backend* device_or_skip() {
+  try {
+    return &cuda_backend();
+  } catch (const Error& error) {
+    std::printf("SKIPPED: no CUDA device (%s)\n", error.what());
+    return nullptr;
+  }
+}
+
+// Both results are within the rounding bound of the exact one.
+double parity_bound(const OpCase& c, DType type) {
+  return 2 * rounding_bound(c, type);
+}
+
+// Adam on `backend` from the same state; the new value, average and moments.
+std::vector<std::vector<double>> adam_step(Backend& backend, DType type, double clip_norm) {
+  const Shape shape{1, 1000};
+  auto draw = [&](std::uint32_t number) { return random_tensor(shape, number, type, backend); };
+  const Tensor gradient = draw(1), m = draw(2), value = draw(3), average = draw(4);
+  const Tensor norm({1}, type, backend), v({1000}, type, backend);
+  backend.squared_norm(gradient, norm);
+  backend.fill(v, 0.5);
+  AdamStep step;
+  step.learning_rate = 1e-2;
+  step.bias_correction_1 = 0.1;
+  step.bias_correction_2 = 0.001;
+  step.clip_norm = clip_norm;
+  step.ema_decay = 0.9;
+  backend.adam(step, gradient, norm, m, v, value, average);
+  return {to_doubles(value), to_doubles(average), to_doubles(m), to_doubles(v)};
+}
+
+} // namespace
+
+TEST_CASE("cuda: a machine or build without a device says why and what to do") {
+  std::string message;
+  try {
+    cuda_backend();
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  if (!message.empty()) {
+    CHECK(message.starts_with("device cuda: "));
+    CHECK(message.ends_with("use --device cpu"));
+  }
+}
+
+TEST_CASE("cuda: every op and gradient agrees with the CPU") {
+  Backend* cuda = device_or_skip();
+  if (!cuda) return;
+  for (const OpCase& c : op_cases())
+    for (DType type : {DType::f32, DType::f64}) {
+      CAPTURE(c.name);
+      CAPTURE(size_of(type));
+      check_close(evaluate(c, type, *cuda), evaluate(c, type, cpu_backend()),
+                  parity_bound(c, type));
+    }
+}
+
+TEST_CASE("cuda: two runs give the same bits") {
+  Backend* cuda = device_or_skip();
+  if (!cuda) return;
+  for (const OpCase& c : op_cases()) {
+    CAPTURE(c.name);
+    check_same_bits(evaluate(c, DType::f32, *cuda), evaluate(c, DType::f32, *cuda));
+  }
+}
+
+TEST_CASE("cuda: the bits of a sample do not depend on the batch it is in") {
+  if (Backend* cuda = device_or_skip()) check_batch_independence(*cuda);
+}
+
+TEST_CASE("cuda: a gradient is added to what stands in its place") {
+  if (Backend* cuda = device_or_skip()) check_adding(*cuda);
+}
+
+TEST_CASE("cuda: no op reads memory that nobody has written") {
+  if (Backend* cuda = device_or_skip()) check_unwritten_memory(*cuda);
+}
+
+TEST_CASE("cuda: noise has the bits of the CPU's") {
+  Backend* cuda = device_or_skip();
+  if (!cuda) return;
+  const Stream key{99, Purpose::training_noise, 3, 1u << 20, 7};
+  for (DType type : {DType::f32, DType::f64})
+    for (const Shape& shape : {Shape{3, 5, 7}, Shape{1, 1}, Shape{2, 4096}, Shape{5}}) {
+      Tensor here(shape, type, cpu_backend()), there(shape, type, *cuda);
+      cpu_backend().normal(key, here);
+      cuda->normal(key, there);
+      CHECK(to_doubles(here) == to_doubles(there));
+      cpu_backend().uniform(key, here);
+      cuda->uniform(key, there);
+      CHECK(to_doubles(here) == to_doubles(there));
+    }
+}
+
+TEST_CASE("cuda: a step of Adam agrees with the CPU's, with and without clipping") {
+  Backend* cuda = device_or_skip();
+  if (!cuda) return;
+  for (DType type : {DType::f32, DType::f64})
+    for (double clip_norm : {0.0, 1.0, 1e6}) {
+      const auto here = adam_step(cpu_backend(), type, clip_norm),
+                 there = adam_step(*cuda, type, clip_norm);
+      // A handful of roundings a number.
+      const double bound = 16 * (type == DType::f32 ? 0x1p-24 : 0x1p-53);
+      for (std::size_t i = 0; i < here.size(); ++i)
+        CHECK(max_relative_error(there[i], here[i]) <= bound);
+    }
+}
+
+TEST_CASE("cuda: values survive the way to the device, a copy there, and the way back") {
+  Backend* cuda = device_or_skip();
+  if (!cuda) return;
+  const Tensor x = random_tensor({3, 7, 5}, 1, DType::f32, *cuda);
+  const Tensor copy = empty_like(x);
+  cuda->copy(x, copy);
+  CHECK(to_doubles(copy) == to_doubles(random_tensor({3, 7, 5}, 1, DType::f32, cpu_backend())));
+  CHECK(to_doubles(copy.part(35, {7, 5})) == rows(to_doubles(copy), 3, {1, 1}));
+  cuda->fill(copy, 2.5);
+  CHECK(to_doubles(copy) == std::vector<double>(105, 2.5));
+}
