@@ -79,6 +79,14 @@ void FitsReader::select(int hdu, const std::string& what) {
                " ends at byte ", end, ", the file at ", impl_->file_bytes);
 }
 
+int FitsReader::hdus() {
+  int status = 0, count = 0;
+  fits_get_num_hdus(impl_->file, &count, &status);
+  fits_clear_errmsg();
+  impl_->check(status == 0, "its parts cannot be counted (truncated or damaged file)");
+  return count;
+}
+
 std::vector<std::int64_t> FitsReader::image_extents() {
   int status = 0, axes = 0;
   LONGLONG lengths[9] = {};
@@ -90,13 +98,13 @@ std::vector<std::int64_t> FitsReader::image_extents() {
   return extents;
 }
 
-std::vector<float> FitsReader::image() {
+std::vector<double> FitsReader::image() {
   double count = 1;
   for (const auto extent : image_extents()) count *= double(extent);
   impl_->check(count >= 1 && count <= impl_->file_bytes, impl_->part, " claims ", count, " pixels");
-  std::vector<float> pixels(static_cast<std::size_t>(count));
+  std::vector<double> pixels(static_cast<std::size_t>(count));
   int status = 0;
-  fits_read_img(impl_->file, TFLOAT, 1, LONGLONG(pixels.size()), nullptr, pixels.data(), nullptr,
+  fits_read_img(impl_->file, TDOUBLE, 1, LONGLONG(pixels.size()), nullptr, pixels.data(), nullptr,
                 &status);
   impl_->check(status == 0, impl_->part, " cannot be read (truncated or damaged file)");
   return pixels;

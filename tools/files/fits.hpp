@@ -18,8 +18,9 @@ public:
 
   // HDU 0 is the primary one. Errors: missing or truncated.
   void select(int hdu, const std::string& what);
+  int hdus();
   std::vector<std::int64_t> image_extents(); // of the selected HDU, slowest axis first
-  std::vector<float> image();                // its pixels, in the order of image_extents
+  std::vector<double> image();               // its pixels, in the order of image_extents
   std::int64_t rows();                       // of the selected table
 
   // Columns by name in either case; the first element of each row. Errors: missing, not numeric.
