@@ -19,7 +19,8 @@ TimeBins equal_time_bins(int count) {
   require(count > 0, "time bins: the count is ", count, "; expected at least 1");
   const double today = age_gyr(0);
   TimeBins bins;
-  for (int i = 0; i <= count; ++i) bins.edges_gyr.push_back(today * (static_cast<double>(i) / count));
+  for (int i = 0; i <= count; ++i)
+    bins.edges_gyr.push_back(today * (static_cast<double>(i) / count));
   return bins;
 }
 
@@ -42,7 +43,7 @@ ObservedBins observe(const TimeBins& bins, double observed_gyr) {
   for (Eigen::Index i = 0; i < count; ++i) {
     const double begin = bins.edges_gyr[i];
     const double end = std::min(bins.edges_gyr[i + 1], observed_gyr);
-    if (!(end - begin >= shortest)) break;
+    if (!(observed_gyr - begin >= shortest)) break;
     seen.duration_gyr[i] = end - begin;
     seen.youngest_gyr[i] = observed_gyr - end;
     seen.oldest_gyr[i] = observed_gyr - begin;

@@ -1,6 +1,5 @@
 #include "physics/resampling.hpp"
 
-#include "engine/error.hpp"
 #include "tests/golden.hpp"
 #include "tests/physics/galaxies.hpp"
 
