@@ -5,7 +5,7 @@
 #include "tests/golden.hpp"
 #include "tests/tools/files_helpers.hpp"
 #include "tools/files/spectra.hpp"
-#include "tools/files/text_spectrum.hpp"
+#include "tools/files/vacuum.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>

@@ -1,6 +1,7 @@
 #include "tools/files/text_spectrum.hpp"
 
 #include "engine/error.hpp"
+#include "tools/files/vacuum.hpp"
 
 #include <charconv>
 #include <fstream>
@@ -27,16 +28,6 @@ std::vector<double> numbers(const std::string& line) {
 }
 
 } // namespace
-
-double vacuum_from_air(double air_angstrom) {
-  if (air_angstrom < 2000) return air_angstrom;
-  double vacuum = air_angstrom;
-  for (int iteration = 0; iteration < 2; ++iteration) {
-    const double s2 = 1e8 / (vacuum * vacuum); // wavenumber squared, 1/micron^2
-    vacuum = air_angstrom * (1 + 0.05792105 / (238.0185 - s2) + 0.00167917 / (57.362 - s2));
-  }
-  return vacuum;
-}
 
 Observation read_text_spectrum(const std::filesystem::path& file,
                                const ObservationOptions& options) {

@@ -13,8 +13,4 @@ namespace lookback::tools {
 Observation read_text_spectrum(const std::filesystem::path& file,
                                const ObservationOptions& options);
 
-// Vacuum wavelength of a wavelength in standard air, above 2000 Angstrom (Ciddor 1996, Applied
-// Optics 35, 1566, eq. 1; the inverse by two iterations).
-double vacuum_from_air(double air_angstrom);
-
 } // namespace lookback::tools

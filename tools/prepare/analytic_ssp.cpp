@@ -178,7 +178,8 @@ physics::SspGrid make_analytic_ssp() {
   physics::SspGrid grid;
   grid.wavelength_angstrom = wavelengths();
   grid.age_gyr = Eigen::ArrayXd::LinSpaced(60, std::log(1e-4), std::log(14.0)).exp();
-  grid.log_z_zsun = Eigen::Vector<double, 6>(-1.7, -1.1, -0.6, -0.25, 0.0, 0.3);
+  grid.log_z_zsun.resize(6);
+  grid.log_z_zsun << -1.7, -1.1, -0.6, -0.25, 0.0, 0.3;
   grid.surviving_mass_fraction.emplace(grid.metallicities(), grid.ages());
   grid.imf = "Kroupa 2001, 0.1 to 100 Msun";
   grid.isochrones = "power laws of mass (analytic)";

