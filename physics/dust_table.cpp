@@ -19,10 +19,10 @@ void check_axis(const Eigen::VectorXd& axis, const char* name, Eigen::Index leas
             axis[i], " at index ", i, "; expected increasing values");
 }
 
-void check_emissivity(const std::vector<float>& jnu, const char* name, Eigen::Index expected) {
+void check_emissivity(const std::vector<double>& jnu, const char* name, Eigen::Index expected) {
   require(static_cast<Eigen::Index>(jnu.size()) == expected, "dust table: ", name, " has ",
           jnu.size(), " values; expected ", expected, ", the product of its axes");
-  require(std::all_of(jnu.begin(), jnu.end(), [](float j) { return std::isfinite(j) && j >= 0; }),
+  require(std::all_of(jnu.begin(), jnu.end(), [](double j) { return std::isfinite(j) && j >= 0; }),
           "dust table: ", name, " holds an emissivity that is negative or not finite");
 }
 

@@ -15,8 +15,8 @@ struct DustTable {
   Eigen::VectorXd qpah_percent;      // [Q] increasing
   Eigen::VectorXd umin;              // [U] increasing, 1 in the solar neighbourhood
   Eigen::VectorXd umax;              // [M] increasing
-  std::vector<float> jnu_umin_only;  // [Q, U, W] row-major, Jy cm2 / sr / H
-  std::vector<float> jnu_umin_umax;  // [Q, U, M, W] row-major, Jy cm2 / sr / H
+  std::vector<double> jnu_umin_only; // [Q, U, W] row-major, Jy cm2 / sr / H
+  std::vector<double> jnu_umin_umax; // [Q, U, M, W] row-major, Jy cm2 / sr / H
   std::string source, license;
 };
 
