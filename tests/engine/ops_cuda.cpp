@@ -1,22 +1,13 @@
 // The CUDA backend against the CPU. Without a device every test says so and is reported as skipped.
+#include "tests/cuda_device.hpp"
 #include "tests/op_properties.hpp"
 
-#include <cstdio>
 #include <string>
 
 using namespace lookback;
 using namespace lookback::test;
 
 namespace {
-
-Backend* device_or_skip() {
-  try {
-    return &cuda_backend();
-  } catch (const Error& error) {
-    std::printf("SKIPPED: no CUDA device (%s)\n", error.what());
-    return nullptr;
-  }
-}
 
 // Both results are within the rounding bound of the exact one.
 double parity_bound(const OpCase& c, DType type) {
@@ -57,7 +48,7 @@ TEST_CASE("cuda: a machine or build without a device says why and what to do") {
 }
 
 TEST_CASE("cuda: every op and gradient agrees with the CPU") {
-  Backend* cuda = device_or_skip();
+  Backend* cuda = cuda_device_or_skip();
   if (!cuda) return;
   for (const OpCase& c : op_cases())
     for (DType type : {DType::f32, DType::f64}) {
@@ -69,7 +60,7 @@ TEST_CASE("cuda: every op and gradient agrees with the CPU") {
 }
 
 TEST_CASE("cuda: two runs give the same bits") {
-  Backend* cuda = device_or_skip();
+  Backend* cuda = cuda_device_or_skip();
   if (!cuda) return;
   for (const OpCase& c : op_cases()) {
     CAPTURE(c.name);
@@ -78,19 +69,19 @@ TEST_CASE("cuda: two runs give the same bits") {
 }
 
 TEST_CASE("cuda: the bits of a sample do not depend on the batch it is in") {
-  if (Backend* cuda = device_or_skip()) check_batch_independence(*cuda);
+  if (Backend* cuda = cuda_device_or_skip()) check_batch_independence(*cuda);
 }
 
 TEST_CASE("cuda: a gradient is added to what stands in its place") {
-  if (Backend* cuda = device_or_skip()) check_adding(*cuda);
+  if (Backend* cuda = cuda_device_or_skip()) check_adding(*cuda);
 }
 
 TEST_CASE("cuda: no op reads memory that nobody has written") {
-  if (Backend* cuda = device_or_skip()) check_unwritten_memory(*cuda);
+  if (Backend* cuda = cuda_device_or_skip()) check_unwritten_memory(*cuda);
 }
 
 TEST_CASE("cuda: noise has the bits of the CPU's") {
-  Backend* cuda = device_or_skip();
+  Backend* cuda = cuda_device_or_skip();
   if (!cuda) return;
   const Stream key{99, Purpose::training_noise, 3, 1u << 20, 7};
   for (DType type : {DType::f32, DType::f64})
@@ -106,7 +97,7 @@ TEST_CASE("cuda: noise has the bits of the CPU's") {
 }
 
 TEST_CASE("cuda: a step of Adam agrees with the CPU's, with and without clipping") {
-  Backend* cuda = device_or_skip();
+  Backend* cuda = cuda_device_or_skip();
   if (!cuda) return;
   for (DType type : {DType::f32, DType::f64})
     for (double clip_norm : {0.0, 1.0, 1e6}) {
@@ -120,7 +111,7 @@ TEST_CASE("cuda: a step of Adam agrees with the CPU's, with and without clipping
 }
 
 TEST_CASE("cuda: values survive the way to the device, a copy there, and the way back") {
-  Backend* cuda = device_or_skip();
+  Backend* cuda = cuda_device_or_skip();
   if (!cuda) return;
   const Tensor x = random_tensor({3, 7, 5}, 1, DType::f32, *cuda);
   const Tensor copy = empty_like(x);

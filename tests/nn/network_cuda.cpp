@@ -1,0 +1,94 @@
+// The network on the CUDA backend against the CPU: loss, gradients, a step of the optimiser, noise.
+#include "nn/optimizer.hpp"
+#include "nn/score_matching.hpp"
+#include "tests/cuda_device.hpp"
+#include "tests/evaluate.hpp"
+#include "tests/golden.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace lookback;
+using namespace lookback::test;
+
+namespace {
+
+nn::NcsnppConfig small_network() {
+  nn::NcsnppConfig c;
+  c.channels = 2;
+  c.nf = 8;
+  c.ch_mult = {1, 2};
+  c.num_res_blocks = 1;
+  return c;
+}
+
+struct Step {
+  std::vector<double> losses, gradient, weights, average;
+};
+
+// One training step on `backend`, from weights, data and noise that are the same everywhere.
+Step training_step(Backend& backend, DType type) {
+  nn::Ncsnpp network(small_network(), backend, type);
+  network.params().initialise(5);
+  nn::Optimizer optimizer(network.params());
+  optimizer.clear_gradient();
+
+  const Shape shape{3, 16, 2};
+  const Tensor x = random_tensor(shape, 1, type, backend);
+  Tensor t({3}, type, backend), z(shape, type, backend);
+  backend.uniform({1, Purpose::training_time}, t);
+  backend.normal({1, Purpose::training_noise}, z);
+  Step step;
+  {
+    Tape tape;
+    const nn::Recording recording(network.params(), tape, optimizer.gradient);
+    const Tensor losses = nn::denoising_losses(network, {}, x, t, z);
+    tape.backward(mean(losses));
+    step.losses = to_doubles(losses);
+  }
+  step.gradient = to_doubles(optimizer.gradient);
+  optimizer.update(network.params(), {});
+  step.weights = to_doubles(network.params().flat());
+  step.average = to_doubles(optimizer.average);
+  return step;
+}
+
+} // namespace
+
+TEST_CASE("cuda: a training step of the network agrees with the CPU's") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  for (DType type : {DType::f32, DType::f64}) {
+    CAPTURE(size_of(type));
+    const Step here = training_step(cpu_backend(), type), there = training_step(*cuda, type);
+    // Ten times the floor that score_models' own float32 networks have against float64; a hundred
+    // thousand roundings in float64.
+    const double bound = type == DType::f32 ? 6e-5 : 1e5 * 0x1p-53;
+    CHECK(max_relative_error(there.losses, here.losses) <= bound);
+    CHECK(max_relative_error(there.gradient, here.gradient) <= bound);
+    if (type == DType::f32) continue; // Adam's first step is the sign of gradients, rounded or not
+    CHECK(max_relative_error(there.weights, here.weights) <= 1e-7);
+    CHECK(max_relative_error(there.average, here.average) <= 1e-7);
+  }
+}
+
+TEST_CASE("cuda: a second training step of the same shapes gives the same bits") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  const Step first = training_step(*cuda, DType::f32), second = training_step(*cuda, DType::f32);
+  CHECK(first.losses == second.losses);
+  CHECK(first.gradient == second.gradient);
+  CHECK(first.weights == second.weights);
+}
+
+TEST_CASE("every op that the network records has a case in the list of op cases") {
+  nn::Ncsnpp network(small_network(), cpu_backend());
+  network.params().initialise(5);
+  const Tensor gradient = empty_like(network.params().flat());
+  Tape tape;
+  const nn::Recording recording(network.params(), tape, gradient);
+  const Tensor x = random_tensor({1, 16, 2}, 1, DType::f32, cpu_backend());
+  const Tensor t = random_tensor({1}, 2, DType::f32, cpu_backend());
+  mean(nn::denoising_losses(network, {}, x, t, x));
+  const std::set<std::string> covered = ops_with_a_case(cpu_backend());
+  for (std::size_t i = 0; i < tape.size(); ++i) CHECK(covered.contains(tape.name(i)));
+}
