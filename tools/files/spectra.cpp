@@ -17,17 +17,6 @@ void check_wavelengths(const std::vector<double>& wavelengths) {
             wavelengths[i], ")");
 }
 
-void check(const Pairs& pairs) {
-  physics::check(physics::TimeBins{pairs.bin_edges_gyr});
-  check_wavelengths(pairs.wavelength_angstrom);
-  for (std::int64_t i = 0; i < pairs.count; ++i) {
-    require(pairs.redshift[i] >= 0, "redshift of row ", i, " is ", pairs.redshift[i],
-            ", expected 0 or more");
-    require(pairs.a_v[i] >= 0, "a_v of row ", i, " is ", pairs.a_v[i],
-            ", expected 0 or more magnitudes");
-  }
-}
-
 Pairs read_pairs_part(const H5Reader& reader) {
   Pairs pairs;
   const Extents shape = reader.extents("sfr_msun_per_yr");
@@ -71,6 +60,17 @@ double unit_scale(const H5Reader& reader, const std::string& dataset) {
 }
 
 } // namespace
+
+void check(const Pairs& pairs) {
+  physics::check(physics::TimeBins{pairs.bin_edges_gyr});
+  check_wavelengths(pairs.wavelength_angstrom);
+  for (std::int64_t i = 0; i < pairs.count; ++i) {
+    require(pairs.redshift[i] >= 0, "redshift of row ", i, " is ", pairs.redshift[i],
+            ", expected 0 or more");
+    require(pairs.a_v[i] >= 0, "a_v of row ", i, " is ", pairs.a_v[i],
+            ", expected 0 or more magnitudes");
+  }
+}
 
 bool is_pairs_file(const std::filesystem::path& file) {
   const H5Reader reader(file);

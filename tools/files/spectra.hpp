@@ -21,6 +21,9 @@ struct Pairs {
   std::vector<double> wavelength_angstrom;         // [W] observed frame, vacuum; may be empty
 };
 
+// Errors: redshift < 0; a_v < 0; edges or wavelengths that are not increasing.
+void check(const Pairs& pairs);
+
 struct Spectra {
   std::int64_t count = 0;
   std::vector<double> wavelength_angstrom;     // [W] observed frame, vacuum, increasing
@@ -34,8 +37,7 @@ struct Spectra {
 // Whether the file holds pairs (it has redshift, a_v); otherwise it must be lookback-histories.
 bool is_pairs_file(const std::filesystem::path& file);
 
-// Errors: those of H5Reader; shapes that disagree; redshift < 0; a_v < 0; edges or wavelengths that
-// are not increasing.
+// Errors: those of H5Reader and check; shapes that disagree.
 Pairs read_pairs(const std::filesystem::path& file);
 
 void write_spectra(const OutputFile& output, const Spectra& spectra);
