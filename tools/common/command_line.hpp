@@ -33,6 +33,7 @@ namespace detail {
 template <class T> Json as_json(const T& value) {
   return value;
 }
+Json as_json(float value); // its shortest decimal form
 inline Json as_json(const std::filesystem::path& value) {
   return value.string();
 }

@@ -25,7 +25,8 @@ public:
     say_line(line.str());
   }
   // An object for the file only: log.event("epoch", {{"epoch", 3}, {"loss", 0.7}}).
-  void event(const std::string& name, const nlohmann::ordered_json& fields = {});
+  void event(const std::string& name,
+             const nlohmann::ordered_json& fields = nlohmann::ordered_json::object());
 
 private:
   void say_line(const std::string& line);

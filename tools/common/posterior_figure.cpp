@@ -158,9 +158,10 @@ std::string flux_label(double unit) {
 
 // Limits that the used pixels' flux fills but for single spikes.
 Range flux_range(const Observation& o, const Bands& model) {
+  const bool any_used = std::find(o.mask.begin(), o.mask.end(), 0u) != o.mask.end();
   std::vector<double> values;
   for (std::size_t p = 0; p < o.flux.size(); ++p)
-    if (!o.mask[p]) values.push_back(o.flux[p]);
+    if (!o.mask[p] || !any_used) values.push_back(o.flux[p]);
   const std::vector<double> q = quantiles(values, std::vector{0.002, 0.998});
   const double high = std::max(q[1], greatest(model.q50)), low = std::min(q[0], 0.0);
   return {low, high + 0.12 * (high - low)};
@@ -170,7 +171,7 @@ void draw_spectrum_legend(Svg& svg, const Samples& s, std::size_t pixels) {
   Legend legend(svg, spectrum_box.right() - 580, spectrum_box.bottom() - 14);
   legend.line("data", data_line);
   legend.patch("not used", {masked_shade});
-  if (s.model_flux.empty()) return;
+  if (s.model_flux.empty() || pixels == 0) return;
   legend.line("median model", model_line);
   char chi2[80];
   std::snprintf(chi2, sizeof chi2, "reduced \u03c7\u00b2 = %.2f, %zu pixels",
@@ -242,6 +243,7 @@ void draw_heading(Svg& svg, const Samples& s) {
   for (const Quantity& quantity : s.quantities) {
     if (quantity.name != "log10_mass_formed_msun") continue;
     const auto q = quantiles(quantity.values, summary_levels);
+    if (!std::isfinite(q[1]) || !std::isfinite(q[3])) continue;
     const std::string mass = "log\u2081\u2080 M(formed)/M" + lowered("\u2609");
     add("%s = %.2f (+%.2f \u2212%.2f)", mass.c_str(), q[2], q[3] - q[2], q[2] - q[1]);
   }
