@@ -6,13 +6,24 @@
 
 namespace lookback {
 
+namespace {
+
+// The file format of HDF5 1.8: its metadata carry checksums, so a damaged file is told as one.
+Handle checksummed() {
+  Handle access(H5Pcreate(H5P_FILE_ACCESS));
+  H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
+  return access;
+}
+
+} // namespace
+
 struct H5Writer::Impl {
   AtomicFile output; // outlives the file handle: the temporary is closed before it is unlinked
   Handle file;
 
   Impl(const std::filesystem::path& path, bool overwrite)
       : output(path, overwrite),
-        file(H5Fcreate(output.temporary().c_str(), H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT)) {
+        file(H5Fcreate(output.temporary().c_str(), H5F_ACC_EXCL, H5P_DEFAULT, checksummed())) {
     check(file.valid(), "cannot create it");
   }
 
