@@ -38,7 +38,7 @@ struct Galaxy {
   std::optional<physics::GalaxyModel> model;
 };
 
-Observation read_spectrum(const Options& o, Log& log) {
+Observation read_spectrum(const Options& o, std::vector<std::string>& warnings) {
   ObservationOptions options;
   options.index = o.index;
   options.redshift = o.redshift;
@@ -48,17 +48,15 @@ Observation read_spectrum(const Options& o, Log& log) {
   options.air_wavelengths = o.air;
   options.text_flux_unit = o.text_flux_unit;
   options.angstrom_per_unit = o.angstrom_per_unit;
-  std::vector<std::string> warnings;
-  Observation observation = read_observation(o.spectrum, options, warnings);
-  for (const std::string& warning : warnings) log.say("sample: ", warning);
-  return observation;
+  return read_observation(o.spectrum, options, warnings);
 }
 
 Galaxy open_galaxy(const Options& o, const nn::Prior& prior, Log& log) {
   require(!o.ssp.empty(),
           "--spectrum needs --ssp, the stellar-population grid; `prepare ssp` makes one");
   Galaxy g;
-  g.observation = read_spectrum(o, log);
+  std::vector<std::string> warnings; // shown once it is clear that the spectrum can be used
+  g.observation = read_spectrum(o, warnings);
   Observation& obs = g.observation;
   require(std::isfinite(obs.redshift), o.spectrum.string(),
           ": the redshift is not known; give --redshift");
@@ -72,12 +70,13 @@ Galaxy open_galaxy(const Options& o, const nn::Prior& prior, Log& log) {
   g.model.emplace(g.grid, g.bins, obs.redshift, obs.a_v, obs.wavelength_angstrom, obs.flux_unit);
   for (std::size_t p = 0; p < obs.mask.size(); ++p)
     if (!g.model->inside()[p]) obs.mask[p] |= mask_outside_grid;
+  require_usable(obs);
+  for (const std::string& warning : warnings) log.say("sample: ", warning);
   std::ostringstream lost;
   for (const auto& [reason, pixels] : pixels_lost(obs))
     if (pixels) lost << (lost.str().empty() ? "" : ", ") << reason << " " << pixels;
   log.say("sample: ", obs.name, " z ", obs.redshift, ", A_V ", obs.a_v, "; pixels of ",
           obs.mask.size(), ": ", lost.str());
-  require_usable(obs);
   return g;
 }
 
