@@ -27,7 +27,7 @@ constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
 // [nodes, ages] rest-frame flux of the SSPs at 5500 A; empty where the grid does not reach.
 MatrixXd ssp_light(const SspGrid& grid) {
-  const LinearResampler at(grid.wavelength_angstrom, light_wavelength_angstrom);
+  const Resampler at(ResamplingRule::linear, grid.wavelength_angstrom, light_wavelength_angstrom);
   if (!at.inside()[0]) return {};
   MatrixXd light(grid.metallicities(), grid.ages());
   for (Index j = 0; j < grid.metallicities(); ++j) light.row(j) = at.apply(grid.spectra(j));

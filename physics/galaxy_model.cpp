@@ -36,7 +36,7 @@ VectorXd flux_factor(const SspGrid& grid, double redshift, double a_v, double fl
 // Resampling comes first here: it touches each age node once and shrinks what the sum over ages
 // has to carry. Both are linear, so the order is free.
 MatrixXd observed_basis(const SspGrid& grid, const ObservedBins& bins, const VectorXd& factor,
-                        const LinearResampler& to_pixels) {
+                        const Resampler& to_pixels) {
   const MatrixXd mass = mass_per_sfr(bins, grid.age_gyr);
   MatrixXd basis(to_pixels.outputs(), grid.metallicities() * bins.formed);
   for (Index j = 0; j < grid.metallicities(); ++j)
@@ -55,7 +55,8 @@ GalaxyModel::GalaxyModel(const SspGrid& grid, const TimeBins& bins, double redsh
   require(std::all_of(wavelength_angstrom.begin(), wavelength_angstrom.end(),
                       [](double l) { return std::isfinite(l) && l > 0; }),
           "a wavelength of the spectrum is not a positive number of Angstrom");
-  const LinearResampler to_pixels((1 + redshift) * grid.wavelength_angstrom, wavelength_angstrom);
+  const Resampler to_pixels(ResamplingRule::linear, grid.wavelength_angstrom, wavelength_angstrom,
+                            redshift);
   inside_ = to_pixels.inside();
   basis_ = Basis(
       observed_basis(grid, observed_, flux_factor(grid, redshift, a_v, flux_unit), to_pixels));

@@ -1,11 +1,14 @@
-// Linear interpolation from one wavelength axis to another, as indices and shares:
+// From a wavelength axis stretched by 1 + z to the pixels of a spectrograph, by one of two rules:
 //
-//   y[p] = (1 - share[p]) x[lower[p]] + share[p] x[lower[p] + 1].
+//   linear            y[p] = interpolation of x at the pixel's centre, as numpy.interp;
+//   flux_conserving   y[p] = mean over the pixel of the histogram x, as spectres (Carnall 2017):
+//                     edges lie midway between centres, the outer two mirrored.
 //
-// Outside the source axis there is no data: y = 0 and inside = 0, never an extrapolation.
+// Outside the source axis there is no data: y = 0 and inside = 0, never an extrapolation. A pixel
+// that is only partly covered counts as outside.
 #pragma once
 
-#include "physics/forward_model.hpp"
+#include "physics/sparse_stage.hpp"
 
 #include <cstdint>
 #include <span>
@@ -13,23 +16,32 @@
 
 namespace lookback::physics {
 
-class LinearResampler : public LinearModel {
+enum class ResamplingRule { linear, flux_conserving };
+
+class Resampler : public SparseStage {
 public:
-  // source: at least two values, increasing. target: any order.
-  LinearResampler(const Eigen::VectorXd& source, std::span<const double> target);
+  // source [S]: at least two values, increasing, in the rest frame. target: observed; any order for
+  // the linear rule, at least two values and increasing for the other.
+  Resampler(ResamplingRule rule, const Eigen::VectorXd& source, std::span<const double> target,
+            double redshift = 0);
 
   const std::vector<std::uint8_t>& inside() const { return inside_; } // [targets]
 
-  Eigen::Index inputs() const override { return sources_; }
-  Eigen::Index outputs() const override { return static_cast<Eigen::Index>(lower_.size()); }
-  Eigen::MatrixXd apply(const Eigen::MatrixXd& x) const override;
-  Eigen::MatrixXd transpose(const Eigen::MatrixXd& y) const override;
+  // d y / d z = by_redshift x at fixed x, right-hand where a pixel or edge meets a node.
+  const SparseRows& by_redshift() const { return by_redshift_; }
 
 private:
-  Eigen::Index sources_;
-  std::vector<Eigen::Index> lower_; // [targets] 0 .. sources - 2
-  std::vector<double> share_;       // [targets] of the upper neighbour, 0 .. 1
+  struct Rows; // weights, slopes and the covered pixels
+  explicit Resampler(Rows rows);
+  static Rows linear(const Eigen::VectorXd& source, std::span<const double> target, double z);
+  static Rows flux_conserving(const Eigen::VectorXd& source, std::span<const double> target,
+                              double z);
+
+  SparseRows by_redshift_;
   std::vector<std::uint8_t> inside_;
 };
+
+// [n + 1] edges of pixels with these n increasing centres.
+Eigen::VectorXd pixel_edges(std::span<const double> centres);
 
 } // namespace lookback::physics

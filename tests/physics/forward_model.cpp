@@ -30,8 +30,9 @@ HistoryWeights small_weights() {
   return {9, 6, Eigen::VectorXd{{-1.5, -0.4, 0.3}}};
 }
 
-LinearResampler small_resampler() {
-  return {Eigen::VectorXd::LinSpaced(30, 1, 2), std::vector{0.5, 1.01, 1.012, 1.5, 1.9, 2.5}};
+Resampler small_resampler() {
+  return {ResamplingRule::linear, Eigen::VectorXd::LinSpaced(30, 1, 2),
+          std::vector{0.5, 1.01, 1.012, 1.5, 1.9, 2.5}};
 }
 
 class WrongTranspose : public Scaling {
@@ -87,7 +88,7 @@ TEST_CASE("weights of a history share each rate between two metallicities") {
 TEST_CASE("a chain is its stages one after the other, in value and derivatives") {
   const auto weights = std::make_shared<HistoryWeights>(small_weights());
   const auto basis = std::make_shared<Basis>(uniform(30, 18, 0, 1, 6));
-  const auto resampler = std::make_shared<LinearResampler>(small_resampler());
+  const auto resampler = std::make_shared<Resampler>(small_resampler());
   const Chain chain({weights, basis, resampler});
   const MatrixXd x = histories(9, 4);
   CHECK(chain.value(x) == resampler->apply(basis->apply(weights->value(x))));

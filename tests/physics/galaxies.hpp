@@ -58,6 +58,13 @@ inline double largest_ratio_error(const Eigen::VectorXd& a, const Eigen::VectorX
   return largest;
 }
 
+// max |a - b| / max |b|; infinite where the shapes differ or a value is not finite.
+inline double relative_error(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
+  if (a.rows() != b.rows() || a.cols() != b.cols() || !a.allFinite())
+    return std::numeric_limits<double>::infinity();
+  return (a - b).cwiseAbs().maxCoeff() / b.cwiseAbs().maxCoeff();
+}
+
 // <u, J d> against <J^T u, d> for each column, relative to the product of the lengths of u and J d.
 inline double adjoint_error(const physics::ForwardModel& model, const Eigen::MatrixXd& x,
                             unsigned seed = 1) {

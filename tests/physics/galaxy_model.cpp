@@ -41,7 +41,7 @@ Chain stages(const SspGrid& grid, const TimeBins& bins, double z, double a_v,
                 std::make_shared<Basis>(rest_frame_basis(grid, seen)),
                 std::make_shared<Scaling>(transmission(calzetti_curve(rest), a_v)),
                 std::make_shared<Scaling>(VectorXd::Constant(rest.size(), dimming)),
-                std::make_shared<LinearResampler>((1 + z) * rest, wavelength)});
+                std::make_shared<Resampler>(ResamplingRule::linear, rest, wavelength, z)});
 }
 
 const std::vector<double> small_wavelengths = {3000, 3400.5, 4000, 5123.4, 6300.1, 8000, 9500};
