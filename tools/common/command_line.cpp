@@ -111,7 +111,9 @@ CommandLine::CommandLine(const std::string& tool, const std::string& summary)
 }
 
 void CommandLine::add_seed() {
-  option("--seed", common_.seed, "N", "seed of the random numbers");
+  const std::uint64_t largest = (std::uint64_t(1) << 56) - 1; // the top byte tells streams apart
+  option("--seed", common_.seed, "N", "seed of the random numbers, below 2^56")
+      ->check(in_range(std::uint64_t(0), largest));
 }
 
 void CommandLine::add_device() {
@@ -126,6 +128,7 @@ Command& CommandLine::subcommand(const std::string& name, const std::string& sum
                                  std::function<void()> body) {
   root_.require_subcommand(1);
   CLI::App* app = root_.add_subcommand(name, summary);
+  app->set_help_flag("-h,--help", "show this text")->group(""); // shown with the common options
   app->fallthrough(); // the common options may stand behind it
   subcommands_.push_back(std::unique_ptr<Command>(new Command(app)));
   subcommands_.back()->body_ = std::move(body);
@@ -157,6 +160,19 @@ void CommandLine::fail_unknown(const std::string& kind, const std::string& name)
        near.empty() ? "--help lists all options" : "did you mean " + dashes + near + "?");
 }
 
+void CommandLine::fail_unexpected(const std::string& word) const {
+  if (word.starts_with("--")) fail_unknown("option", word.substr(2, word.find('=') - 2));
+  require(subcommands_.empty() || chosen(), "unknown job ", word, "; the jobs are ", jobs());
+  fail("the argument \"", word, "\" was not expected; --help shows the usage");
+}
+
+std::string CommandLine::jobs() const {
+  std::string names;
+  for (const auto& command : subcommands_)
+    names += (names.empty() ? "" : ", ") + command->app_->get_name();
+  return names;
+}
+
 Json CommandLine::config() const {
   Json object = Json::object();
   if (const Command* command = chosen())
@@ -175,12 +191,10 @@ void CommandLine::parse(int argc, const char* const* argv) {
   } catch (const CLI::Success&) {
     throw; // --help, --version
   } catch (const CLI::ParseError& error) {
-    for (const std::string& word : root_.remaining(true)) {
-      if (word.starts_with("--")) fail_unknown("option", word.substr(2, word.find('=') - 2));
-      fail("the argument \"", word, "\" was not expected; --help shows the usage");
-    }
+    for (const std::string& word : root_.remaining(true)) fail_unexpected(word);
     const bool incomplete = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
-    if (incomplete && dump_config_) return; // a template to fill in
+    if (incomplete && dump_config_ && (subcommands_.empty() || chosen())) return; // a template
+    require(!incomplete || subcommands_.empty() || chosen(), "a job is missing: ", jobs());
     std::string sentence = error.what();
     std::replace(sentence.begin(), sentence.end(), '\n', ' ');
     fail(sentence, incomplete ? "; --help shows the usage" : "");

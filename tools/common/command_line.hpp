@@ -135,7 +135,9 @@ private:
   void parse(int argc, const char* const* argv);
   const Command* chosen() const; // the subcommand given, or null
   std::vector<std::string> option_names() const;
+  std::string jobs() const; // names of the subcommands
   [[noreturn]] void fail_unknown(const std::string& kind, const std::string& name) const;
+  [[noreturn]] void fail_unexpected(const std::string& word) const;
 
   CLI::App root_;
   CommonOptions common_;

@@ -38,14 +38,11 @@ std::string entry(const std::string& name, const std::string& text) {
 }
 
 std::string names_of(const CLI::Option& option) {
-  std::string names = option.get_positional() && option.nonpositional() == false
-                          ? option.get_single_name()
-                          : std::string();
+  std::string names = option.get_positional() ? option.get_single_name() : "";
   for (const auto& name : option.get_snames()) names += (names.empty() ? "-" : ", -") + name;
   for (const auto& name : option.get_lnames()) names += (names.empty() ? "--" : ", --") + name;
   const bool takes_value = option.get_items_expected_max() > 0;
-  return takes_value && option.get_positional() == false ? names + ' ' + option.get_type_name()
-                                                         : names;
+  return takes_value ? names + ' ' + option.get_type_name() : names;
 }
 
 std::string section(const CLI::App& app, const std::string& group) {

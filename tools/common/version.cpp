@@ -1,5 +1,6 @@
 // The features are those that the compiler's switches fixed; a device is looked for by the tools
 // that use one.
+#include "engine/backend.hpp"
 #include "tools/common/command_line.hpp"
 
 namespace lookback::tools {
@@ -19,17 +20,11 @@ constexpr const char* instruction_set =
     "the architecture's baseline";
 #endif
 
-constexpr const char* cuda =
-#ifdef LOOKBACK_CUDA
-    "yes";
-#else
-    "no";
-#endif
-
 } // namespace
 
 std::string version_text() {
-  return std::string("lookback ") + LOOKBACK_VERSION + "\nCUDA: " + cuda +
+  return std::string("lookback ") + LOOKBACK_VERSION +
+         "\nCUDA: " + (cuda_built_in() ? "yes" : "no") +
          "\nCPU instruction set: " + instruction_set + "\nfile formats: version 1\n";
 }
 
