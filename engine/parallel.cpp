@@ -35,8 +35,8 @@ public:
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
+      generation_.fetch_add(1);
     }
-    generation_.fetch_add(1);
     wake_.notify_all();
     for (auto& worker : workers_) worker.join();
   }

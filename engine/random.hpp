@@ -50,7 +50,7 @@ enum class Purpose : std::uint32_t {
 };
 
 struct Stream {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0; // below 2^56: the purpose is mixed into the top byte
   Purpose purpose = Purpose::weights;
   std::uint32_t object = 0, draw = 0, step = 0;
 

@@ -22,13 +22,14 @@ void Tape::backward(const Tensor& y, const Tensor& dy) {
   require(y.tape_ == this, "backward: the result was not recorded on this tape");
   require(dy ? dy.shape() == y.shape() && dy.dtype() == y.dtype() : y.size() == 1,
           "backward: a cotangent of shape ", y.shape().text(), " is needed");
+  require(!walked_, "backward: the tape has been walked already; it serves one call");
+  walked_ = true;
   Tensor seed = dy;
   if (!seed) {
     seed = empty_like(y);
     seed.backend().fill(seed, 1);
   }
-  nodes_[y.node_].gradient = seed;
-  nodes_[y.node_].written = true;
+  seed.backend().scale(1, seed, place_of(y));
   for (int i = y.node_; i >= 0; --i) {
     Node& node = nodes_[i];
     if (!node.backward) continue;
@@ -40,6 +41,8 @@ void Tape::backward(const Tensor& y, const Tensor& dy) {
 
 Tensor Tape::gradient(const Tensor& leaf) {
   require(leaf.tape_ == this, "gradient: the tensor was not recorded on this tape");
+  require(nodes_[leaf.node_].leaf,
+          "gradient: only variables keep their gradient, not results of ops");
   Out place = place_of(leaf);
   if (!place.add) place.tensor.backend().fill(place.tensor, 0);
   return place.tensor;
@@ -57,6 +60,7 @@ Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor y,
   y = tape->variable(std::move(y));
   tape->nodes_.back().name = name;
   tape->nodes_.back().backward = std::move(backward);
+  tape->nodes_.back().leaf = false;
   return y;
 }
 

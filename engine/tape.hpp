@@ -26,7 +26,7 @@ public:
   // closures and the values they hold are released on the way.
   void backward(const Tensor& y, const Tensor& dy = {});
 
-  // The gradient of a leaf after backward; zeros where y does not depend on it.
+  // The gradient of a leaf after backward; zeros where y does not depend on it. Errors: not a leaf.
   Tensor gradient(const Tensor& leaf);
 
   // For ops: gives `write` the place of x's gradient; does nothing where nobody wants it.
@@ -47,8 +47,10 @@ private:
     Shape shape;
     Tensor gradient;
     bool written = false;
+    bool leaf = true;
   };
   std::vector<Node> nodes_;
+  bool walked_ = false;
 };
 
 // Records y = op(inputs) on the inputs' tape, if they have one, and returns y knowing it.

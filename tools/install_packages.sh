@@ -2,7 +2,7 @@
 # Installs what lookback builds and tests with, from Debian's packages (third_party_notes.md says why each).
 set -euo pipefail
 packages="g++ cmake ninja-build pkg-config libeigen3-dev libhdf5-dev libcfitsio-dev
-          libcli11-dev nlohmann-json3-dev doctest-dev"
+          libcli11-dev libtomlplusplus-dev nlohmann-json3-dev doctest-dev"
 missing=""
 for package in $packages; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing="$missing $package"

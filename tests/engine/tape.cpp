@@ -109,3 +109,24 @@ TEST_CASE("a step of fixed shapes asks the system for no memory from its third t
   for (int turn = 0; turn < 5; ++turn) step();
   CHECK(backend.system_allocations() == before);
 }
+
+TEST_CASE("a tape is walked once, and only variables keep their gradient") {
+  lookback::Tensor x({2}, lookback::DType::f64, lookback::cpu_backend());
+  x.backend().fill(x, 3);
+  lookback::Tape tape;
+  const lookback::Tensor v = tape.variable(x), y = lookback::mean(v);
+  tape.backward(y);
+  CHECK(tape.gradient(v).values<double>() == std::vector<double>{0.5, 0.5});
+  CHECK_THROWS_AS(tape.gradient(y), lookback::Error);
+  CHECK_THROWS_AS(tape.backward(y), lookback::Error);
+}
+
+TEST_CASE("a variable that is itself the result adds the cotangent to its gradient") {
+  lookback::Tensor x({1}, lookback::DType::f64, lookback::cpu_backend()),
+      gradient = lookback::empty_like(x);
+  x.backend().fill(x, 3);
+  x.backend().fill(gradient, 2);
+  lookback::Tape tape;
+  tape.backward(tape.variable(x, gradient));
+  CHECK(gradient.values<double>() == std::vector<double>{3});
+}

@@ -1,5 +1,4 @@
-// The part of TOML that a tool's configuration needs: `key = value` lines with numbers, true and
-// false, quoted text and one-line arrays, and comments. Tables ([name]) are refused.
+// The configuration file of a tool: a flat TOML table whose keys are the long option names.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -11,10 +10,11 @@
 
 namespace lookback::tools {
 
-// Errors: a line that is none of these, by its number; a key given twice.
+// Errors: not TOML, or a value that is no number, truth value, text or list of these, by its line.
 std::vector<CLI::ConfigItem> parse_toml(std::istream& text);
 
-// A flat object as such lines; null values are left out.
+// A flat object as such lines; null values are left out. (JSON's texts, numbers and lists are
+// TOML.)
 std::string write_toml(const nlohmann::ordered_json& object);
 
 } // namespace lookback::tools
