@@ -1,8 +1,8 @@
 // Stars of a Kroupa (2001) initial mass function xi(m) on the main sequence,
-//   lifetime     t = 10^10 yr m^-2.5 + 3 Myr                         (turn-off by its inverse),
-//   luminosity   L = 0.23 m^2.3, m^4, 1.4 m^3.5, 32000 m              (Salaris & Cassisi 2005, ch.
-//   5), radius       R = m^0.8 below and m^0.57 above 1 Msun             (Demircan & Kahraman
-//   1991), temperature  T = 5772 K (L / R^2)^(1/4),
+//   lifetime     t = 10^10 yr m^-2.5 + 3 Myr, the turn-off mass being its inverse,
+//   luminosity   L = 0.23 m^2.3, m^4, 1.4 m^3.5, 32000 m (Salaris & Cassisi 2005, ch. 5),
+//   radius       R = m^0.8 below and m^0.57 above 1 Msun (Demircan & Kahraman 1991),
+//   temperature  T = 5772 K (L / R^2)^(1/4),
 // and giants whose light is the fuel burnt after the main sequence (Renzini & Buzzoni 1986):
 //   L = 9.75e10 Lsun yr / Msun * xi(m_turnoff) |dm_turnoff/dt| * fuel.
 // A star's spectrum is a blackbody with breaks and Gaussian absorption lines whose depths depend on
@@ -21,6 +21,7 @@ namespace {
 constexpr double lightest_msun = 0.1, heaviest_msun = 100;
 constexpr double coolest_k = 2500, hottest_k = 60000;
 constexpr int temperatures = 48, masses = 600;
+constexpr double massive_lifetime_yr = 3e6;
 
 double temperature_k(int index) {
   return coolest_k * std::pow(hottest_k / coolest_k, double(index) / (temperatures - 1));
@@ -41,8 +42,6 @@ double imf(double m) {
   }();
   return shape(m) / total;
 }
-
-constexpr double massive_lifetime_yr = 3e6;
 
 double lifetime_yr(double m) {
   return 1e10 * std::pow(m, -2.5) + massive_lifetime_yr;
@@ -96,8 +95,7 @@ std::vector<double> light_by_temperature(double age_yr, double log_z) {
   const double turnoff = turnoff_msun(age_yr), step = std::log(turnoff / lightest_msun) / masses;
   for (int i = 0; i < masses; ++i) {
     const double m = lightest_msun * std::exp((i + 0.5) * step);
-    const double brightening =
-        1 + age_yr / lifetime_yr(m); // a star doubles its light before it leaves
+    const double brightening = 1 + age_yr / lifetime_yr(m); // doubled at the end of its life
     add(main_sequence_k(m, log_z), imf(m) * m * step * luminosity_lsun(m) * brightening);
   }
   if (turnoff >= heaviest_msun) return light;
@@ -131,15 +129,13 @@ constexpr Line titanium_oxide[] = {
     {4960, 60, 0.25}, {5450, 60, 0.25}, {6180, 70, 0.5}, {7100, 100, 0.7}, {8450, 80, 0.4}};
 
 double absorption(double angstrom, double kelvin, double log_z) {
-  const double metallicity = std::pow(10, 0.3 * log_z),
-               cool = falls_above(kelvin, 7000) * metallicity;
+  const double metallicity = std::pow(10, 0.3 * log_z);
+  const double cool = falls_above(kelvin, 7000) * metallicity;
   const double hydrogen = std::exp(-std::pow(std::log(kelvin / 9500) / 0.4, 2));
   double depth = 0;
   const auto lines = [&](const auto& list, double strength) {
-    for (const Line& line : list) {
-      const double x = (angstrom - line.angstrom) / line.sigma_angstrom;
-      if (std::abs(x) < 6) depth += strength * line.optical_depth * std::exp(-0.5 * x * x);
-    }
+    for (const auto& [centre, sigma, line_depth] : list)
+      depth += strength * line_depth * std::exp(-0.5 * std::pow((angstrom - centre) / sigma, 2));
   };
   lines(balmer, hydrogen);
   lines(metals, cool);
@@ -178,8 +174,7 @@ physics::SspGrid make_analytic_ssp() {
   physics::SspGrid grid;
   grid.wavelength_angstrom = wavelengths();
   grid.age_gyr = Eigen::ArrayXd::LinSpaced(60, std::log(1e-4), std::log(14.0)).exp();
-  grid.log_z_zsun.resize(6);
-  grid.log_z_zsun << -1.7, -1.1, -0.6, -0.25, 0.0, 0.3;
+  grid.log_z_zsun = Eigen::VectorXd{{-1.7, -1.1, -0.6, -0.25, 0.0, 0.3}};
   grid.surviving_mass_fraction.emplace(grid.metallicities(), grid.ages());
   grid.imf = "Kroupa 2001, 0.1 to 100 Msun";
   grid.isochrones = "power laws of mass (analytic)";
