@@ -30,15 +30,8 @@ double normal_integral(double u) {
 
 } // namespace
 
-VectorXd kernel_sigma_km_per_s(const VectorXd& instrument, const VectorXd& model, double stars) {
-  const Index n = std::max(instrument.size(), model.size());
-  const auto at = [](const VectorXd& sigma, Index i) { return sigma[sigma.size() == 1 ? 0 : i]; };
-  VectorXd sigma(n);
-  for (Index i = 0; i < n; ++i) {
-    const double a = at(instrument, i), b = at(model, i);
-    sigma[i] = std::sqrt(std::max(a * a - b * b + stars * stars, 0.0));
-  }
-  return sigma;
+double kernel_sigma_km_per_s(double instrument, double model, double stars) {
+  return std::sqrt(std::max(instrument * instrument - model * model + stars * stars, 0.0));
 }
 
 GaussianKernel gaussian_kernel(const VectorXd& wavelength_angstrom,

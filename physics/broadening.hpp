@@ -11,9 +11,8 @@
 namespace lookback::physics {
 
 // Dispersions of instrument and stars add in quadrature; that which the model spectra already have
-// is taken away: sigma^2 = max(instrument^2 - model^2 + stars^2, 0), each [n] or 1 value, km/s.
-Eigen::VectorXd kernel_sigma_km_per_s(const Eigen::VectorXd& instrument,
-                                      const Eigen::VectorXd& model, double stars);
+// is taken away: sigma^2 = max(instrument^2 - model^2 + stars^2, 0).
+double kernel_sigma_km_per_s(double instrument, double model, double stars);
 
 struct GaussianKernel {
   SparseRows weights;  // [W, W], rows sum to 1

@@ -104,6 +104,16 @@ double luminosity_distance_mpc(double redshift) {
   return (1 + redshift) * hubble_distance_mpc * integral(integrand, -std::log1p(redshift), 0);
 }
 
+double age_slope_gyr(double redshift) {
+  check_redshift(redshift);
+  return -hubble_time_gyr / ((1 + redshift) * hubble_ratio(redshift));
+}
+
+double luminosity_distance_slope_mpc(double redshift) {
+  return luminosity_distance_mpc(redshift) / (1 + redshift) +
+         (1 + redshift) * hubble_distance_mpc / hubble_ratio(redshift);
+}
+
 double redshift_of_age(double target_gyr) {
   require(std::isfinite(target_gyr) && target_gyr > 0, "age of the universe ", target_gyr,
           " Gyr; expected a positive number");

@@ -16,6 +16,10 @@ double age_gyr(double redshift);                 // cosmic time since the big ba
 double lookback_time_gyr(double redshift);       // age(0) - age(z)
 double luminosity_distance_mpc(double redshift); // 0 at redshift 0
 
+// Derivatives with respect to redshift.
+double age_slope_gyr(double redshift);
+double luminosity_distance_slope_mpc(double redshift);
+
 // The redshift at which the universe had this age. Errors: an age that is not positive.
 double redshift_of_age(double age_gyr);
 

@@ -9,16 +9,13 @@
 //   - a modified blackbody, e ~ l^-(5 + beta) / (exp(hc / l k T) - 1), which needs no table.
 // The dust does not absorb its own emission. Normalising on the model's own axis closes the balance
 // to rounding however coarse the axis is. DL07 is 0 below 1 micron, so optical spectra do not need
-// this stage.
+// it.
 #pragma once
 
 #include "physics/dust_table.hpp"
 #include "physics/forward_model.hpp"
 
 namespace lookback::physics {
-
-// The bluest wavelength at which the emission matters.
-inline constexpr double dust_emission_begins_angstrom = 1e4;
 
 struct DustMixture { // the defaults are those of FSPS
   double qpah_percent = 3.5;

@@ -8,8 +8,10 @@
 // of observation contribute nothing.
 #pragma once
 
+#include "physics/age_weights.hpp"
 #include "physics/basis.hpp"
 #include "physics/history_weights.hpp"
+#include "physics/light_path.hpp"
 #include "physics/ssp_grid.hpp"
 #include "physics/time_bins.hpp"
 
@@ -28,10 +30,14 @@ public:
   GalaxyModel(const SspGrid& grid, const TimeBins& bins, double redshift, double a_v,
               std::span<const double> wavelength_angstrom, double flux_unit = 1.0);
 
+  // The same for any instrument; `bands` follow the pixels, in maggies.
+  GalaxyModel(const SspGrid& grid, const TimeBins& bins, const Nuisance& nuisance,
+              const Instrument& instrument, AgeRule rule = AgeRule::exact);
+
   Eigen::Index bins() const { return observed_.count(); }
   Eigen::Index pixels() const { return basis_.outputs(); }
-  double redshift() const { return redshift_; }
-  double a_v() const { return a_v_; }
+  double redshift() const { return nuisance_.redshift; }
+  double a_v() const { return nuisance_.a_v; }
   const ObservedBins& observed_bins() const { return observed_; }
 
   // [pixels] 1 where the grid covers the pixel's rest wavelength; elsewhere the flux is 0, never
@@ -51,7 +57,7 @@ public:
   Eigen::MatrixXd jacobian(const Eigen::VectorXd& x) const override;
 
 private:
-  double redshift_, a_v_;
+  Nuisance nuisance_;
   ObservedBins observed_;
   Eigen::VectorXd log_z_nodes_;
   HistoryWeights weights_;

@@ -11,4 +11,7 @@ namespace lookback::physics {
 // erg/s/cm2/Angstrom per Lsun/Angstrom.
 double flux_per_luminosity(double redshift, double lsun_erg_per_s);
 
+// d ln(flux per luminosity) / d z, at a redshift above 0.
+double flux_per_luminosity_log_slope(double redshift);
+
 } // namespace lookback::physics

@@ -89,6 +89,41 @@ TEST_CASE("the rest-frame spectrum, its attenuation and its flux agree with the 
   CHECK(flux_error < flux_tolerance);
 }
 
+TEST_CASE("the spectra of the other age rules agree with the golden variants") {
+  const auto path = test::golden("physics/csp.h5");
+  if (path.empty()) return;
+  const H5Reader file(path);
+  const SspGrid grid = test::csp_grid(file);
+  const TimeBins bins{file.read<double>("bin_edges")};
+  for (const auto& name : file.list("cases")) {
+    const std::string group = "cases/" + name;
+    const ObservedBins seen = observe(bins, age_gyr(file.number(group, "principal_z")));
+    const HistoryWeights weights(64, seen.formed, grid.log_z_zsun);
+    const VectorXd c = weights.value(golden_history(file, name));
+    for (const auto& [rule, dataset] : {std::pair{AgeRule::bin_centre, "/rest_csp_bin_centre"},
+                                        {AgeRule::linear_in_age, "/rest_csp_linage"}}) {
+      const MatrixXd mass = mass_per_sfr(seen, grid.age_gyr, rule);
+      VectorXd rest = VectorXd::Zero(grid.wavelengths());
+      for (Index j = 0; j < grid.metallicities(); ++j)
+        rest += grid.spectra(j) * (mass * c.segment(j * seen.formed, seen.formed));
+      const VectorXd wanted = test::vector(file.read<double>(group + dataset));
+      CHECK(test::largest_ratio_error(rest, wanted) < flux_tolerance);
+    }
+  }
+}
+
+TEST_CASE("a constant rate gives the spectrum of the peers' comparison") {
+  const auto path = test::golden("physics/csp.h5"), peers = test::golden("physics/csp_peers.h5");
+  if (path.empty() || peers.empty()) return;
+  const H5Reader file(path), comparison(peers);
+  const SspGrid grid = test::csp_grid(file);
+  const ObservedBins seen = observe({{0, 12.613965197975732}}, 12.613965197975732);
+  const HistoryWeights weights(1, 1, grid.log_z_zsun);
+  const VectorXd got = rest_frame_basis(grid, seen) * weights.value(VectorXd{{1, 0.06}});
+  const VectorXd wanted = test::vector(comparison.read<double>("dsps/constant_own"));
+  CHECK(test::largest_ratio_error(got, wanted) < flux_tolerance);
+}
+
 TEST_CASE("the SDSS flux of every golden history agrees at every redshift and A_V") {
   const auto path = test::golden("physics/csp.h5");
   if (path.empty()) return;
