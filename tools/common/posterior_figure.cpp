@@ -168,11 +168,11 @@ Range flux_range(const Observation& o, const Bands& model) {
 }
 
 void draw_spectrum_legend(Svg& svg, const Samples& s, std::size_t pixels) {
-  Legend legend(svg, spectrum_box.right() - 580, spectrum_box.bottom() - 14);
+  Legend legend(svg, spectrum_box.right() - 640, spectrum_box.bottom() - 14);
   legend.line("data", data_line);
   legend.patch("not used", {masked_shade});
   if (s.model_flux.empty() || pixels == 0) return;
-  legend.line("median model", model_line);
+  legend.line("median model, 95 % band", model_line);
   char chi2[80];
   std::snprintf(chi2, sizeof chi2, "reduced \u03c7\u00b2 = %.2f, %zu pixels",
                 reduced_chi2_of_median(s), pixels);
