@@ -1,5 +1,5 @@
 // Gaussian noise in time with a broken power-law power spectrum (Caplar & Tacchella 2019, MNRAS
-// 487, 3845, eq. 5),
+// 487, 3845),
 //
 //   P(f) ~ 1 / (1 + (2 pi f tau)^slope),
 //

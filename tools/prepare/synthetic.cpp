@@ -1,7 +1,7 @@
 // A galaxy's history is that of its gas supply, disturbed:
 //   accretion    halo growth M_h(z) = M_0 exp(-alpha z) (Wechsler et al. 2002, ApJ 568, 52), turned
 //                into stars with an efficiency that peaks near 10^12 Msun (Moster et al. 2018,
-//                MNRAS 477, 1822, eq. 5), scaled to a stellar mass drawn from a Schechter-like
+//                MNRAS 477, 1822), scaled to a stellar mass drawn from a Schechter-like
 //                function that is flatter than the observed one, so that massive galaxies are well
 //                covered
 //   variability  of log SFR with a broken power-law power spectrum (Caplar & Tacchella 2019)
