@@ -1,7 +1,7 @@
 // A galaxy's history is that of its gas supply, disturbed:
 //   accretion    halo growth M_h(z) = M_0 exp(-alpha z) (Wechsler et al. 2002, ApJ 568, 52), turned
-//                into stars with an efficiency that peaks near 10^12 Msun (Moster et al. 2018,
-//                MNRAS 477, 1822), scaled to a stellar mass drawn from a Schechter-like
+//                into stars with an efficiency that peaks at halos of 4e11 Msun (Moster et al.
+//                2018, MNRAS 477, 1822), scaled to a stellar mass drawn from a Schechter-like
 //                function that is flatter than the observed one, so that massive galaxies are well
 //                covered
 //   variability  of log SFR with a broken power-law power spectrum (Caplar & Tacchella 2019)
@@ -31,7 +31,8 @@ namespace lookback::tools {
 
 const char* const synthetic_source =
     "Synthetic, not a simulation: halo growth (Wechsler et al. 2002) with a star-formation "
-    "efficiency that peaks at 10^12 Msun (Moster et al. 2018), variability with a broken power-law "
+    "efficiency that peaks at halos of 4e11 Msun (Moster et al. 2018), variability with a broken "
+    "power-law "
     "power spectrum (Caplar & Tacchella 2019), bursts, quenching by mass and environment (Peng et "
     "al. 2010), rejuvenation, a gas regulator for the metals (Lilly et al. 2013), and star "
     "particles "
