@@ -230,7 +230,7 @@ int main(int argc, char** argv) {
              "histories (lookback-histories), or pairs: histories each with redshift and a_v");
   line.output(o.output, "spectra (lookback-spectra)");
   line.flag("--jacobian", o.jacobian, "store d flux / d history as well");
-  line.option("--redshift", o.redshift, "", "redshift of all histories (not for pairs)");
+  line.option("--redshift", o.redshift, "Z", "redshift of all histories (not for pairs)");
   line.option("--a-v", o.a_v, "mag",
               "Calzetti dust of all histories (not for pairs), 0 where not given");
   line.option("--wavelength", o.wavelength, "LO:HI:STEP",

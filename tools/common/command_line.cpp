@@ -233,7 +233,7 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
   } catch (const Error& error) {
     return report(bad_input, error.what());
   } catch (const Interrupted&) {
-    return report(exit_interrupted, "interrupted; the state is saved");
+    return report(exit_interrupted, "interrupted");
   } catch (const std::bad_alloc&) {
     return report(internal_error, "out of memory");
   } catch (const std::exception& error) {
