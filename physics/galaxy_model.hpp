@@ -9,9 +9,10 @@
 #pragma once
 
 #include "physics/age_weights.hpp"
-#include "physics/basis.hpp"
-#include "physics/history_weights.hpp"
+#include "physics/forward_model.hpp"
 #include "physics/light_path.hpp"
+#include "physics/metallicity.hpp"
+#include "physics/population_basis.hpp"
 #include "physics/ssp_grid.hpp"
 #include "physics/time_bins.hpp"
 
@@ -35,7 +36,7 @@ public:
               const Instrument& instrument, AgeRule rule = AgeRule::exact);
 
   Eigen::Index bins() const { return observed_.count(); }
-  Eigen::Index pixels() const { return basis_.outputs(); }
+  Eigen::Index pixels() const { return basis_.pixels(); }
   double redshift() const { return nuisance_.redshift; }
   double a_v() const { return nuisance_.a_v; }
   const ObservedBins& observed_bins() const { return observed_; }
@@ -56,13 +57,18 @@ public:
   // the metallicity range, where the flux is constant.
   Eigen::MatrixXd jacobian(const Eigen::VectorXd& x) const override;
 
+  // The same into memory at hand, [pixels, 2 bins]: a new matrix costs as much as its contents.
+  void jacobian_into(const Eigen::VectorXd& x, Eigen::Ref<Eigen::MatrixXd> j) const;
+
 private:
+  void check_histories(const Eigen::MatrixXd& x) const;
+  template <class F> std::vector<NodePair> pairs(const Eigen::MatrixXd& x, F f) const;
+
   Nuisance nuisance_;
   ObservedBins observed_;
   Eigen::VectorXd log_z_nodes_;
-  HistoryWeights weights_;
   std::vector<std::uint8_t> inside_;
-  Basis basis_; // [pixels, nodes * formed], column node * formed + bin
+  PopulationBasis basis_;
 };
 
 } // namespace lookback::physics

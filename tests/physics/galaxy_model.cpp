@@ -2,8 +2,10 @@
 
 #include "engine/error.hpp"
 #include "physics/attenuation.hpp"
+#include "physics/basis.hpp"
 #include "physics/composite_spectrum.hpp"
 #include "physics/cosmology.hpp"
+#include "physics/history_weights.hpp"
 #include "physics/redshift.hpp"
 #include "physics/resampling.hpp"
 #include "tests/golden.hpp"
