@@ -73,6 +73,15 @@ template <class T> std::vector<T> Tensor::values() const {
   return host;
 }
 
+std::vector<double> Tensor::numbers() const {
+  std::vector<double> result;
+  visit(dtype_, [&]<class T>(T) {
+    const std::vector<T> host = values<T>();
+    result.assign(host.begin(), host.end());
+  });
+  return result;
+}
+
 Tensor empty_like(const Tensor& x) {
   return Tensor(x.shape(), x.dtype(), x.backend());
 }

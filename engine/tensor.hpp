@@ -60,6 +60,7 @@ public:
   Tensor part(std::int64_t first,
               Shape shape) const;                   // `shape` consecutive elements from `first` on
   template <class T> std::vector<T> values() const; // copied to the host; T must match the dtype
+  std::vector<double> numbers() const;              // the same, as float64 whatever the dtype
 
 private:
   friend class Tape;

@@ -35,10 +35,7 @@ double Optimizer::update(const Params& params, const OptimizerOptions& options) 
   adam.ema_decay = options.decay(step);
   backend.adam(adam, gradient, norm_squared, moment_1, moment_2, params.flat(), average);
   ++step;
-  double norm = 0;
-  visit(gradient.dtype(),
-        [&]<class T>(T) { norm = std::sqrt(double(norm_squared.values<T>()[0])); });
-  return norm;
+  return std::sqrt(norm_squared.numbers()[0]);
 }
 
 } // namespace lookback::nn

@@ -21,17 +21,8 @@ void add_scaled(const Tensor& x, double factor, const Tensor& y) {
   x.backend().scale(factor, y, {x, true});
 }
 
-std::vector<double> host_values(const Tensor& x) {
-  std::vector<double> values;
-  visit(x.dtype(), [&]<class T>(T) {
-    const auto v = x.values<T>();
-    values.assign(v.begin(), v.end());
-  });
-  return values;
-}
-
 void require_finite(const Tensor& x, int step, double t) {
-  for (double v : host_values(x))
+  for (double v : x.numbers())
     require(std::isfinite(v), "sampling: a value at step ", step, " (t = ", t,
             ") is not finite; use more steps or a stronger clip");
 }
@@ -49,7 +40,7 @@ std::vector<double> divergence(const Ncsnpp& network, const VeSde& sde, const Te
   Tape tape;
   const Tensor variable = tape.variable(x);
   tape.backward(score(network, sde, constant_times(t, x), variable), v);
-  const std::vector<double> jv = host_values(tape.gradient(variable)), vectors = host_values(v);
+  const std::vector<double> jv = tape.gradient(variable).numbers(), vectors = v.numbers();
   const std::size_t batch = std::size_t(x.shape()[0]), n = vectors.size() / batch;
   const double g = sde.diffusion(t);
   std::vector<double> trace(batch);
@@ -140,7 +131,7 @@ std::vector<double> log_likelihood(const Ncsnpp& network, const VeSde& sde, Tens
     }
     t += float(dt);
   }
-  const std::vector<double> values = host_values(x);
+  const std::vector<double> values = x.numbers();
   const std::size_t n = values.size() / log_p.size();
   for (std::size_t b = 0; b < log_p.size(); ++b) {
     double squares = 0;

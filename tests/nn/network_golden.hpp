@@ -48,12 +48,7 @@ inline Tensor read_vector(const H5Reader& file, const std::string& name, DType t
   return x;
 }
 
-inline std::vector<double> host(const Tensor& x) {
-  std::vector<double> values(std::size_t(x.size()));
-  visit(x.dtype(),
-        [&]<class T>(T) { std::copy_n(x.template data<T>(), values.size(), values.begin()); });
-  return values;
-}
+inline std::vector<double> host(const Tensor& x) { return x.numbers(); }
 
 inline nn::NcsnppConfig golden_config(const H5Reader& file) {
   nn::NcsnppConfig c;

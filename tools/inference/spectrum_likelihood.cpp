@@ -14,22 +14,13 @@ template <class F> void for_blocks(Eigen::Index count, F&& f) {
   });
 }
 
-std::vector<double> host_values(const Tensor& x) {
-  std::vector<double> values;
-  visit(x.dtype(), [&]<class T>(T) {
-    const auto v = x.values<T>();
-    values.assign(v.begin(), v.end());
-  });
-  return values;
-}
-
 } // namespace
 
 Eigen::MatrixXd physical_histories(const Tensor& x, const nn::Normalization& normalization) {
   const Shape& s = x.shape();
   require(s.rank() == 3 && s[2] == 2 && std::int64_t(normalization.mean.size()) == 2 * s[1],
           "histories: x has shape ", s.text(), ", expected [B, bins, 2] with the prior's bins");
-  const std::vector<double> values = host_values(x);
+  const std::vector<double> values = x.numbers();
   const std::int64_t L = s[1];
   Eigen::MatrixXd histories(2 * L, s[0]);
   for (std::int64_t b = 0; b < s[0]; ++b)
