@@ -25,9 +25,9 @@ std::string hdu(bool primary, const std::vector<int>& axes,
                 const std::function<double(int)>& value) {
   std::string header;
   const auto card = [&](const std::string& key, const std::string& text) {
-    char line[81];
-    std::snprintf(line, sizeof line, "%-8s= %20s%50s", key.c_str(), text.c_str(), "");
-    header += line;
+    std::string line = key + std::string(8 - key.size(), ' ') + "= ";
+    line += std::string(20 - text.size(), ' ') + text;
+    header += line + std::string(80 - line.size(), ' ');
   };
   if (primary)
     card("SIMPLE", "T");
