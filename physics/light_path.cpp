@@ -99,14 +99,22 @@ Dispersion dispersion_at(double l, const Instrument& instrument) {
   return {sigma[upper - 1] + slope * (l - begin), slope};
 }
 
-// No emission where the pixels see none.
-DustEmission visible(const DustEmission& emission, const SparseRows& to_pixels) {
-  Index reddest = 0;
-  for (Index row = 0; row < to_pixels.rows(); ++row)
-    for (SparseRows::InnerIterator it(to_pixels, row); it; ++it)
-      reddest = std::max(reddest, it.col());
-  const bool dark = emission.spectrum.size() == 0 || emission.spectrum.head(reddest + 1).isZero(0);
-  return dark ? DustEmission{} : emission;
+// The columns at which these rows of a matrix look.
+std::vector<bool> looked_at(const SparseRows& matrix, const std::vector<bool>& rows) {
+  std::vector<bool> columns(static_cast<std::size_t>(matrix.cols()));
+  for (Index row = 0; row < matrix.rows(); ++row) {
+    if (!rows[static_cast<std::size_t>(row)]) continue;
+    for (SparseRows::InnerIterator it(matrix, row); it; ++it)
+      columns[static_cast<std::size_t>(it.col())] = true;
+  }
+  return columns;
+}
+
+// No emission where it is 0 at all that is looked at.
+DustEmission visible(const DustEmission& emission, const std::vector<bool>& seen) {
+  for (Index k = 0; k < emission.spectrum.size(); ++k)
+    if (seen[static_cast<std::size_t>(k)] && emission.spectrum[k] != 0) return emission;
+  return {};
 }
 
 } // namespace
@@ -124,25 +132,33 @@ LightPath::LightPath(const VectorXd& rest, double lsun_erg_per_s, const Instrume
       dust_({}, {}, {}), dust_slope_({}, {}, {}) {
   check_nuisance(nuisance);
   check_instrument(instrument, rest.size());
-  const double z = nuisance.redshift, stars = nuisance.sigma_v_km_per_s;
-  Pixels pixels = pixels_and_bands(rest, instrument, z);
+  Pixels pixels = pixels_and_bands(rest, instrument, nuisance.redshift);
   to_pixels_ = std::move(pixels.weights);
   to_pixels_slope_ = std::move(pixels.by_redshift);
   inside_ = std::move(pixels.inside);
 
+  const std::vector<bool> all(inside_.size(), true);
+  std::vector<bool> seen = looked_at(to_pixels_, all);
+  if (nuisance.sigma_v_km_per_s > 0 || instrument.lsf_km_per_s.size() > 0) {
+    make_kernel(rest, instrument, seen);
+    seen = looked_at(kernel_, seen);
+  }
   const VectorXd curve = calzetti_curve(rest);
-  const DustEmission emission = visible(instrument.dust_emission, to_pixels_);
+  const DustEmission emission = visible(instrument.dust_emission, seen);
   dust_ = dust_screen(curve, nuisance.a_v, emission);
   dust_slope_ = dust_screen_slope(curve, nuisance.a_v, emission);
+}
 
-  if (stars == 0 && instrument.lsf_km_per_s.size() == 0) return;
-  const Index n = rest.size();
-  VectorXd sigma = VectorXd::Zero(n);
+void LightPath::make_kernel(const VectorXd& rest, const Instrument& instrument,
+                            const std::vector<bool>& seen) {
+  const double stars = nuisance_.sigma_v_km_per_s;
+  const VectorXd& library_sigma = instrument.library_km_per_s;
+  VectorXd sigma = VectorXd::Zero(rest.size());
   sigma_by_sigma_v_ = sigma_by_redshift_ = sigma;
-  for (Index k = 0; k < n; ++k) {
-    const Dispersion lsf = dispersion_at((1 + z) * rest[k], instrument);
-    const double library =
-        instrument.library_km_per_s.size() > 0 ? instrument.library_km_per_s[k] : 0;
+  for (Index k = 0; k < rest.size(); ++k) {
+    if (!seen[static_cast<std::size_t>(k)]) continue; // and stays as it is
+    const Dispersion lsf = dispersion_at((1 + nuisance_.redshift) * rest[k], instrument);
+    const double library = library_sigma.size() > 0 ? library_sigma[k] : 0;
     const double velocity = kernel_sigma_km_per_s(lsf.value, library, stars);
     if (velocity == 0) continue;
     const double angstrom = rest[k] / light_km_per_s;

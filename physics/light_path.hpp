@@ -58,6 +58,8 @@ public:
   Eigen::MatrixXd by_sigma_v(const Eigen::MatrixXd& luminosity) const;
 
 private:
+  void make_kernel(const Eigen::VectorXd& rest_wavelength, const Instrument& instrument,
+                   const std::vector<bool>& seen);
   Eigen::MatrixXd broadened(const Eigen::MatrixXd& x) const;
 
   Nuisance nuisance_;

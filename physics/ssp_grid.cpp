@@ -48,4 +48,24 @@ void check(const SspGrid& grid) {
           "SSP grid: surviving_mass_fraction has a value outside 0 .. 1");
 }
 
+SspGrid between(const SspGrid& grid, double low_angstrom, double high_angstrom) {
+  const Eigen::VectorXd& l = grid.wavelength_angstrom;
+  const auto inside = [&](double x) { return x >= low_angstrom && x <= high_angstrom; };
+  const Eigen::Index found = std::count_if(l.begin(), l.end(), inside);
+  require(found > 0, "SSP grid: no wavelength between ", low_angstrom, " and ", high_angstrom,
+          " Angstrom; the grid goes from ", l[0], " to ", l[l.size() - 1]);
+  const Eigen::Index at = std::find_if(l.begin(), l.end(), inside) - l.begin();
+  const Eigen::Index first = std::max<Eigen::Index>(0, at - 1);
+  const Eigen::Index count = std::min(l.size(), at + found + 1) - first;
+
+  SspGrid part = grid;
+  part.wavelength_angstrom = l.segment(first, count);
+  part.flux.clear();
+  for (Eigen::Index spectrum = 0; spectrum < grid.metallicities() * grid.ages(); ++spectrum) {
+    const auto begin = grid.flux.begin() + spectrum * l.size() + first;
+    part.flux.insert(part.flux.end(), begin, begin + count);
+  }
+  return part;
+}
+
 } // namespace lookback::physics

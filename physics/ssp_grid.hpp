@@ -36,4 +36,8 @@ struct SspGrid {
 // outside 0 .. 1.
 void check(const SspGrid& grid);
 
+// The part of a grid between two rest wavelengths and one node beyond each. What is cut off cannot
+// heat dust. Errors: no node between.
+SspGrid between(const SspGrid& grid, double low_angstrom, double high_angstrom);
+
 } // namespace lookback::physics

@@ -175,6 +175,7 @@ TEST_CASE("energy is conserved from the stars to every pixel: the spectrum's int
   const double observed = 7.7 * path.apply(luminosity).sum();
   const double emitted = 25 * luminosity.sum() * flux_per_luminosity(z, 3.828e33) * (1 + z);
   CHECK(std::abs(observed / emitted - 1) < 1e-12);
+  CHECK(test::adjoint_error(path, luminosity) < 1e-12);
 }
 
 TEST_CASE("a galaxy that formed nothing yet is dark in the joint model") {

@@ -35,3 +35,14 @@ TEST_CASE("an SSP grid that cannot be interpolated is refused") {
   refused([](SspGrid& g) { g.surviving_mass_fraction = Eigen::MatrixXd::Constant(3, 5, 0.5); });
   refused([](SspGrid& g) { g.surviving_mass_fraction = Eigen::MatrixXd::Constant(3, 6, 1.5); });
 }
+
+TEST_CASE("a part of a grid has the same spectra between its ends") {
+  const SspGrid grid = test::small_grid(), part = between(grid, 4001, 4999);
+  check(part);
+  CHECK(part.wavelength_angstrom.size() == 41); // 4000, 4025 .. 4975, 5000
+  CHECK(part.wavelength_angstrom[0] == 4000);
+  for (Eigen::Index z = 0; z < grid.metallicities(); ++z)
+    CHECK(part.spectra(z) == grid.spectra(z).middleRows(40, 41));
+  CHECK(between(grid, 0, 1e9).flux == grid.flux);
+  CHECK_THROWS_AS(between(grid, 100, 200), Error);
+}
