@@ -1,7 +1,8 @@
 // The spectrum of a time bin as a mean over the ages of the stars in it. The SSP flux is piecewise
 // linear in ln(age) between the grid's nodes and constant outside them, so its exact mean over
 // [youngest, oldest] is a weighted sum over nodes, and the weights depend on the ages alone. (The
-// other rules are for comparison.)
+// flux at a bin's central age is up to 40 % too faint in the youngest bin: massive stars live for
+// far less than a bin.)
 #pragma once
 
 #include "physics/time_bins.hpp"
@@ -23,10 +24,10 @@ enum class AgeRule {
 Eigen::MatrixXd age_weights(const ObservedBins& bins, const Eigen::VectorXd& age_nodes_gyr,
                             AgeRule rule = AgeRule::exact);
 
-// [ages] the two-node weights of one age in ln(age), constant outside the nodes.
-Eigen::VectorXd weights_at_age(double age_gyr, const Eigen::VectorXd& age_nodes_gyr);
-
 // [bins, ages] likewise for the mean over bin i of age * S(age), in Gyr.
 Eigen::MatrixXd age_moment_weights(const ObservedBins& bins, const Eigen::VectorXd& age_nodes_gyr);
+
+// [ages] the two-node weights of one age in ln(age), constant outside the nodes.
+Eigen::VectorXd weights_at_age(double age_gyr, const Eigen::VectorXd& age_nodes_gyr);
 
 } // namespace lookback::physics

@@ -28,6 +28,18 @@ double normal_integral(double u) {
   return std::erfc(-u / std::numbers::sqrt2) / 2;
 }
 
+MatrixXd continued(const MatrixXd& x, Index margin, Index size) {
+  MatrixXd padded(size, x.cols());
+  padded.middleRows(margin, x.rows()) = x;
+  padded.topRows(margin).rowwise() = x.row(0);
+  padded.bottomRows(size - margin - x.rows()).rowwise() = x.row(x.rows() - 1);
+  return padded;
+}
+
+Index padded_size(const VectorXd& factor) {
+  return 2 * (factor.size() - 1);
+}
+
 } // namespace
 
 double kernel_sigma_km_per_s(double instrument, double model, double stars) {
@@ -107,22 +119,6 @@ MatrixXd FourierBroadening::filtered(const MatrixXd& padded, const VectorXd& fac
   }
   return result;
 }
-
-namespace {
-
-MatrixXd continued(const MatrixXd& x, Index margin, Index size) {
-  MatrixXd padded(size, x.cols());
-  padded.middleRows(margin, x.rows()) = x;
-  padded.topRows(margin).rowwise() = x.row(0);
-  padded.bottomRows(size - margin - x.rows()).rowwise() = x.row(x.rows() - 1);
-  return padded;
-}
-
-Index padded_size(const VectorXd& factor) {
-  return 2 * (factor.size() - 1);
-}
-
-} // namespace
 
 MatrixXd FourierBroadening::apply(const MatrixXd& x) const {
   require(x.rows() == pixels_, "broadening: ", x.rows(), " values; expected ", pixels_);

@@ -70,6 +70,13 @@ VectorXd modified_blackbody(double temperature_k, double beta, const VectorXd& w
   return x.pow(5 + beta) * (-x).exp() / -(-x).expm1();
 }
 
+void check_sizes(const VectorXd& curve, const DustEmission& emission) {
+  require(emission.spectrum.size() == 0 || (emission.spectrum.size() == curve.size() &&
+                                            emission.quadrature.size() == curve.size()),
+          "dust screen: the emission has ", emission.spectrum.size(), " wavelengths; expected ",
+          curve.size(), " as the attenuation curve");
+}
+
 } // namespace
 
 VectorXd dl07_mixture(const DustTable& table, const DustMixture& mixture) {
@@ -137,17 +144,6 @@ MatrixXd DustScreen::transpose(const MatrixXd& y) const {
     for (Index n = 0; n < y.cols(); ++n) x.col(n) += emitted_.dot(y.col(n)) * absorbed_;
   return x;
 }
-
-namespace {
-
-void check_sizes(const VectorXd& curve, const DustEmission& emission) {
-  require(emission.spectrum.size() == 0 || (emission.spectrum.size() == curve.size() &&
-                                            emission.quadrature.size() == curve.size()),
-          "dust screen: the emission has ", emission.spectrum.size(), " wavelengths; expected ",
-          curve.size(), " as the attenuation curve");
-}
-
-} // namespace
 
 DustScreen dust_screen(const VectorXd& curve, double a_v, const DustEmission& emission) {
   check_sizes(curve, emission);

@@ -21,6 +21,8 @@ constexpr double light_km_per_s = units::speed_of_light_cm_per_s / 1e5;
 void check_nuisance(const Nuisance& n) {
   require(std::isfinite(n.a_v) && n.a_v >= 0, "A_V ", n.a_v,
           " mag; expected a finite number, 0 or more");
+  require(std::isfinite(n.redshift) && n.redshift >= 0, "redshift ", n.redshift,
+          "; expected a finite number, 0 or more");
   require(std::isfinite(n.sigma_v_km_per_s) && n.sigma_v_km_per_s >= 0, "velocity dispersion ",
           n.sigma_v_km_per_s, " km/s; expected a finite number, 0 or more");
 }

@@ -198,5 +198,8 @@ TEST_CASE("the joint model refuses parameters outside its domain") {
   CHECK_THROWS_AS(model.value(MatrixXd::Ones(34, 1)), Error);
   Instrument instrument = spectrograph(std::vector{5000.0, 6000.0});
   instrument.lsf_km_per_s = VectorXd::Ones(3);
-  CHECK_THROWS_AS(LightPath(test::small_grid().wavelength_angstrom, 1, instrument, {}), Error);
+  const VectorXd rest = test::small_grid().wavelength_angstrom;
+  CHECK_THROWS_AS(LightPath(rest, 1, instrument, {}), Error);
+  CHECK_THROWS_AS(
+      LightPath(rest, 1, spectrograph(std::vector{5000.0}), {.a_v = 0, .redshift = -0.1}), Error);
 }
