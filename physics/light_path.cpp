@@ -135,8 +135,8 @@ LightPath::LightPath(const VectorXd& rest, double lsun_erg_per_s, const Instrume
   check_nuisance(nuisance);
   check_instrument(instrument, rest.size());
   Pixels pixels = pixels_and_bands(rest, instrument, nuisance.redshift);
-  to_pixels_ = std::move(pixels.weights);
-  to_pixels_slope_ = std::move(pixels.by_redshift);
+  to_pixels_.swap(pixels.weights);
+  to_pixels_slope_.swap(pixels.by_redshift);
   inside_ = std::move(pixels.inside);
 
   const std::vector<bool> all(inside_.size(), true);
@@ -169,8 +169,8 @@ void LightPath::make_kernel(const VectorXd& rest, const Instrument& instrument,
     sigma_by_redshift_[k] = angstrom * lsf.value * lsf.slope * rest[k] / velocity;
   }
   GaussianKernel kernel = gaussian_kernel(rest, sigma);
-  kernel_ = std::move(kernel.weights);
-  kernel_slope_ = std::move(kernel.by_sigma);
+  kernel_.swap(kernel.weights); // Eigen's sparse matrices copy when moved
+  kernel_slope_.swap(kernel.by_sigma);
 }
 
 MatrixXd LightPath::broadened(const MatrixXd& x) const {

@@ -8,7 +8,7 @@
 
 namespace lookback::physics {
 
-using SparseRows = Eigen::SparseMatrix<double, Eigen::RowMajor, Eigen::Index>;
+using SparseRows = Eigen::SparseMatrix<double, Eigen::RowMajor>;
 
 class SparseStage : public LinearModel {
 public:
