@@ -73,7 +73,7 @@ std::vector<float> euler_maruyama_times(int steps, double T) {
 Tensor euler_maruyama(const Score& score, const VeSde& sde, Tensor x, int steps, const Noise& noise,
                       const Observer& observer) {
   const double dt = sde.T / steps;
-  Tensor mean = copy_of(x);
+  Tensor mean = x;
   int step = 0;
   for (float t : euler_maruyama_times(steps, sde.T)) {
     const double g = sde.diffusion(t);

@@ -140,8 +140,8 @@ double add_spectra(Samples& samples, const Eigen::MatrixXd& histories, const Gal
 void sample(Options& o, CommandLine& line) {
   Log& log = line.log();
   o.chains.seed = o.cla.seed = line.common().seed;
-  require(line.common().overwrite || !std::filesystem::exists(o.output), o.output.string(),
-          ": exists; give --overwrite to replace it");
+  const OutputFile output{o.output, line.common().overwrite, line.config_json()};
+  require_writable(output);
   const auto start = std::chrono::steady_clock::now();
   Backend& backend = backend_for(line.common().device);
   const nn::Prior prior = nn::read_prior(o.prior, backend);
@@ -209,7 +209,7 @@ void sample(Options& o, CommandLine& line) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   samples.attributes.emplace_back("wall_seconds", seconds);
-  write_samples({o.output, line.common().overwrite, line.config_json()}, samples);
+  write_samples(output, samples);
   log.say("sample: ", o.output.string(), " written after ", duration_text(seconds));
 }
 

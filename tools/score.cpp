@@ -29,6 +29,8 @@ std::vector<float> exchange_axes(std::span<const float> values, std::int64_t fir
 }
 
 void evaluate(const Options& o, CommandLine& line) {
+  const OutputFile output{o.output, line.common().overwrite, line.config_json()};
+  require_writable(output);
   Backend& backend = backend_for(line.common().device);
   const nn::Prior prior = nn::read_prior(o.prior, backend);
   const Points points = read_points(o.input);
@@ -55,7 +57,7 @@ void evaluate(const Options& o, CommandLine& line) {
     append(scores.score, nn::score(*prior.network, prior.sde, t, at));
     progress.advance(B);
   }
-  write_scores({o.output, line.common().overwrite, line.config_json()}, scores);
+  write_scores(output, scores);
 }
 
 } // namespace
