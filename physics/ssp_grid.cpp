@@ -18,6 +18,11 @@ void check_axis(const Eigen::VectorXd& axis, const char* name, Eigen::Index leas
             " at index ", i, "; expected increasing values");
 }
 
+void check_positive(const std::optional<double>& value, const char* name) {
+  require(!value || (std::isfinite(*value) && *value > 0), "SSP grid: ", name, " is ",
+          value.value_or(0), "; expected a positive number or none");
+}
+
 } // namespace
 
 void check(const SspGrid& grid) {
@@ -38,6 +43,12 @@ void check(const SspGrid& grid) {
   require(std::isfinite(grid.lsun_erg_per_s) && grid.lsun_erg_per_s > 0,
           "SSP grid: the solar luminosity is ", grid.lsun_erg_per_s,
           " erg/s; expected a positive value such as 3.828e33");
+  check_positive(grid.original_zsun, "original_zsun");
+  check_positive(grid.resolution_fwhm_angstrom, "resolution_fwhm_angstrom");
+  check_positive(grid.resolution_sigma_km_s, "resolution_sigma_km_s");
+  require(!grid.resolution_fwhm_angstrom || !grid.resolution_sigma_km_s,
+          "SSP grid: both resolution_fwhm_angstrom and resolution_sigma_km_s are given; expected "
+          "one");
 
   if (!grid.surviving_mass_fraction) return;
   const auto& fraction = *grid.surviving_mass_fraction;

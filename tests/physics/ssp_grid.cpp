@@ -32,6 +32,10 @@ TEST_CASE("an SSP grid that cannot be interpolated is refused") {
   refused([](SspGrid& g) { g.flux.pop_back(); });
   refused([](SspGrid& g) { g.flux[5] = INFINITY; });
   refused([](SspGrid& g) { g.lsun_erg_per_s = 0; });
+  refused([](SspGrid& g) { g.original_zsun = -0.02; });
+  refused([](SspGrid& g) { g.resolution_fwhm_angstrom = 0; });
+  refused([](SspGrid& g) { g.resolution_sigma_km_s = NAN; });
+  refused([](SspGrid& g) { g.resolution_fwhm_angstrom = 2.5, g.resolution_sigma_km_s = 60; });
   refused([](SspGrid& g) { g.surviving_mass_fraction = Eigen::MatrixXd::Constant(3, 5, 0.5); });
   refused([](SspGrid& g) { g.surviving_mass_fraction = Eigen::MatrixXd::Constant(3, 6, 1.5); });
 }

@@ -46,6 +46,9 @@ physics::SspGrid small_grid() {
   (*grid.surviving_mass_fraction)(1, 0) = 1;
   grid.lsun_erg_per_s = 3.826e33;
   grid.imf = "Kroupa";
+  grid.original_medium = "air";
+  grid.original_zsun = 0.02;
+  grid.resolution_fwhm_angstrom = 2.5;
   return grid;
 }
 
@@ -104,6 +107,10 @@ TEST_CASE("an SSP grid comes back from its file as it was written") {
   CHECK(*back.surviving_mass_fraction == *grid.surviving_mass_fraction);
   CHECK(back.lsun_erg_per_s == 3.826e33);
   CHECK(back.imf == "Kroupa");
+  CHECK(back.original_medium == "air");
+  CHECK(back.original_zsun == 0.02);
+  CHECK(back.resolution_fwhm_angstrom == 2.5);
+  CHECK_FALSE(back.resolution_sigma_km_s);
 }
 
 TEST_CASE("the real SSP grids are read") {

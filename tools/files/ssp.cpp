@@ -11,9 +11,18 @@ namespace {
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 template <class Grid> auto text_attributes(Grid& grid) {
-  return std::array{std::pair("imf", &grid.imf), std::pair("isochrones", &grid.isochrones),
+  return std::array{std::pair("imf", &grid.imf),
+                    std::pair("isochrones", &grid.isochrones),
                     std::pair("stellar_library", &grid.stellar_library),
-                    std::pair("source", &grid.source), std::pair("license", &grid.license)};
+                    std::pair("original_medium", &grid.original_medium),
+                    std::pair("source", &grid.source),
+                    std::pair("license", &grid.license)};
+}
+
+template <class Grid> auto optional_numbers(Grid& grid) {
+  return std::array{std::pair("original_zsun", &grid.original_zsun),
+                    std::pair("resolution_fwhm_angstrom", &grid.resolution_fwhm_angstrom),
+                    std::pair("resolution_sigma_km_s", &grid.resolution_sigma_km_s)};
 }
 
 Eigen::VectorXd read_axis(const H5Reader& reader, const std::string& name) {
@@ -41,6 +50,8 @@ physics::SspGrid read_ssp(const std::filesystem::path& file) {
     grid.lsun_erg_per_s = reader.number("/", "lsun_erg_s");
   for (const auto& [name, text] : text_attributes(grid))
     if (reader.has_attribute("/", name)) *text = reader.text("/", name);
+  for (const auto& [name, number] : optional_numbers(grid))
+    if (reader.has_attribute("/", name)) *number = reader.number("/", name);
   in_file(file, [&] { check(grid); });
   return grid;
 }
@@ -51,6 +62,8 @@ void write_ssp(const OutputFile& output, const physics::SspGrid& grid) {
   write_preamble(writer, "lookback-ssp", output);
   for (const auto& [name, text] : text_attributes(grid)) writer.attribute("/", name, *text);
   writer.attribute("/", "lsun_erg_s", grid.lsun_erg_per_s);
+  for (const auto& [name, number] : optional_numbers(grid))
+    if (*number) writer.attribute("/", name, **number);
   const auto axis = [&](const std::string& name, const Eigen::VectorXd& values,
                         const std::string& unit) {
     writer.write<double>(name, {values.size()}, {values.data(), std::size_t(values.size())}, unit);
