@@ -2,6 +2,7 @@
 
 #include "engine/error.hpp"
 #include "physics/resampling.hpp"
+#include "physics/units.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -74,6 +75,11 @@ Index padded_size(const VectorXd& factor) {
 
 double kernel_sigma_km_per_s(double instrument, double model, double stars) {
   return std::sqrt(std::max(instrument * instrument - model * model + stars * stars, 0.0));
+}
+
+double sigma_km_per_s_of_fwhm(double fwhm_angstrom, double wavelength_angstrom) {
+  const double sigma_angstrom = fwhm_angstrom / std::sqrt(8 * std::numbers::ln2);
+  return units::speed_of_light_cm_per_s / 1e5 * sigma_angstrom / wavelength_angstrom;
 }
 
 GaussianKernel gaussian_kernel(const VectorXd& wavelength_angstrom,

@@ -14,6 +14,9 @@ namespace lookback::physics {
 // is taken away: sigma^2 = max(instrument^2 - model^2 + stars^2, 0).
 double kernel_sigma_km_per_s(double instrument, double model, double stars);
 
+// Standard deviation in velocity of a Gaussian of this full width at half maximum.
+double sigma_km_per_s_of_fwhm(double fwhm_angstrom, double wavelength_angstrom);
+
 struct GaussianKernel {
   SparseRows weights;  // [W, W], rows sum to 1
   SparseRows by_sigma; // [W, W] d weights / d sigma of the row's pixel, 1/Angstrom

@@ -29,6 +29,18 @@ std::string default_text(const Json& value) {
   return list;
 }
 
+CLI::Validator one_of(const std::vector<std::string>& choices) {
+  std::string list;
+  for (const std::string& choice : choices) list += (list.empty() ? "" : "|") + choice;
+  const auto check = [choices, list](const std::string& given) -> std::string {
+    if (std::find(choices.begin(), choices.end(), given) != choices.end()) return {};
+    const std::string near = nearest(given, choices);
+    return '"' + given + "\" is none of " + list +
+           (near.empty() ? "" : "; did you mean " + near + "?");
+  };
+  return CLI::Validator(check, list);
+}
+
 } // namespace detail
 
 CLI::Option* Command::declare(CLI::Option* option, std::function<Json()> get) {
@@ -41,19 +53,6 @@ CLI::Option* Command::flag(const std::string& names, bool& value, const std::str
   auto* option = app_->add_flag(names, value, help);
   values_.push_back({option->get_single_name(), [&value] { return Json(value); }});
   return option;
-}
-
-CLI::Option* Command::choice(const std::string& names, std::string& value,
-                             const std::vector<std::string>& choices, const std::string& help) {
-  std::string list;
-  for (const std::string& choice : choices) list += (list.empty() ? "" : "|") + choice;
-  return option(names, value, list, help)
-      ->check([choices, list](const std::string& given) -> std::string {
-        if (std::find(choices.begin(), choices.end(), given) != choices.end()) return {};
-        const std::string near = nearest(given, choices);
-        return '"' + given + "\" is none of " + list +
-               (near.empty() ? "" : "; did you mean " + near + "?");
-      });
 }
 
 CLI::Option* Command::input(const std::string& names, std::filesystem::path& value,

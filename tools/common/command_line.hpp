@@ -45,6 +45,7 @@ template <class T> Json as_json(const std::vector<T>& values) {
   for (const T& value : values) list.push_back(as_json(value));
   return list;
 }
+CLI::Validator one_of(const std::vector<std::string>& choices); // described as "a|b|c"
 std::string default_text(const Json& value); // "" for null and for empty text or lists
 } // namespace detail
 
@@ -69,9 +70,13 @@ public:
 
   // A switch that sets `value` to true.
   CLI::Option* flag(const std::string& names, bool& value, const std::string& help);
-  // One of `choices`, shown in the help.
-  CLI::Option* choice(const std::string& names, std::string& value,
-                      const std::vector<std::string>& choices, const std::string& help);
+  // One of `choices`, shown in the help. `value` is text, or optional text.
+  template <class Text>
+  CLI::Option* choice(const std::string& names, Text& value,
+                      const std::vector<std::string>& choices, const std::string& help) {
+    const auto check = detail::one_of(choices);
+    return option(names, value, check.get_description(), help)->check(check.description(""));
+  }
   // A required input file, and the required `-o,--output`.
   CLI::Option* input(const std::string& names, std::filesystem::path& value,
                      const std::string& help);

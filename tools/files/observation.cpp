@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <sstream>
 
 namespace lookback::tools {
 namespace {
@@ -165,6 +166,16 @@ void require_usable(const Observation& observation) {
     if (pixels > 0)
       reasons += (reasons.empty() ? "" : ", ") + std::to_string(pixels) + " " + reason;
   fail("no pixel of the ", mask.size(), " can be used (", reasons, ")");
+}
+
+std::string masked_lines_text() {
+  std::ostringstream text;
+  text.precision(6);
+  text << "the sky line at " << sky_line_angstrom << " +- " << sky_half_width_angstrom
+       << " Angstrom; emission lines of the galaxy within " << emission_half_width_km_s
+       << " km/s of rest";
+  for (const double line : emission_lines_angstrom) text << " " << line;
+  return text.str() + " Angstrom (vacuum)";
 }
 
 MaskPolicy mask_policy(const std::string& name) {

@@ -69,6 +69,9 @@ std::vector<std::pair<std::string, int>> pixels_lost(const Observation& observat
 // Errors: no pixel is used.
 void require_usable(const Observation& observation);
 
+// The sky and emission lines that are masked, for people: wavelengths in Angstrom and widths.
+std::string masked_lines_text();
+
 MaskPolicy mask_policy(const std::string& name);                     // "and", "or", "none"
 std::pair<double, double> wavelength_range(const std::string& text); // "LO:HI", Angstrom
 

@@ -4,8 +4,8 @@
 
 #include "nn/prior.hpp"
 #include "nn/sampler.hpp"
-#include "physics/galaxy_model.hpp"
 
+#include <Eigen/Core>
 #include <functional>
 
 namespace lookback::tools {

@@ -33,51 +33,62 @@ Eigen::MatrixXd physical_histories(const Tensor& x, const nn::Normalization& nor
   return histories;
 }
 
-SpectrumLikelihood::SpectrumLikelihood(const physics::GalaxyModel& model,
+SpectrumLikelihood::SpectrumLikelihood(const physics::ForwardModel& model,
                                        const nn::Normalization& normalization,
-                                       std::span<const double> flux, std::span<const double> ivar,
-                                       std::span<const std::uint8_t> used)
+                                       const Measurements& measured)
     : model_(model), normalization_(normalization) {
-  const std::size_t n = std::size_t(model.pixels());
-  require(flux.size() == n && ivar.size() == n && used.size() == n,
-          "likelihood: flux, ivar and mask have ", flux.size(), ", ", ivar.size(), " and ",
-          used.size(), " pixels, the model ", n);
+  const std::size_t n = std::size_t(model.outputs());
+  require(measured.flux.size() == n && measured.ivar.size() == n && measured.used.size() == n,
+          "likelihood: flux, ivar and mask have ", measured.flux.size(), ", ", measured.ivar.size(),
+          " and ", measured.used.size(), " entries, the model ", n);
   for (std::size_t p = 0; p < n; ++p) {
-    if (!used[p]) continue;
-    require(ivar[p] > 0, "likelihood: ivar of pixel ", p, " is ", ivar[p],
-            "; a used pixel needs a positive one");
-    used_.push_back(p);
-    flux_.push_back(flux[p]);
-    variance_.push_back(1 / ivar[p]);
+    if (!measured.used[p]) continue;
+    require(measured.ivar[p] > 0, "likelihood: ivar of entry ", p, " is ", measured.ivar[p],
+            "; one that is used needs a positive one");
+    used_.push_back(Eigen::Index(p));
   }
   require(!used_.empty(), "likelihood: no pixel is used");
+  flux_ = Eigen::VectorXd::Map(measured.flux.data(), Eigen::Index(n))(used_);
+  const Eigen::VectorXd ivar = Eigen::VectorXd::Map(measured.ivar.data(), Eigen::Index(n))(used_);
+  const bool calibrated = measured.calibration.size() > 0;
+  require(!calibrated || measured.calibration.rows() == Eigen::Index(n),
+          "likelihood: the calibration has ", measured.calibration.rows(), " rows, the model ", n);
+  const Eigen::MatrixXd modes =
+      calibrated ? Eigen::MatrixXd(measured.calibration(used_, Eigen::all)) : Eigen::MatrixXd();
+  whitening_.emplace(ivar.cwiseInverse(), modes);
+  ones_.assign(used_.size(), 1);
+}
+
+Eigen::MatrixXd SpectrumLikelihood::whitened(const Eigen::MatrixXd& model_flux) const {
+  return whitening_->apply((-model_flux(used_, Eigen::all)).colwise() + flux_);
+}
+
+Eigen::VectorXd SpectrumLikelihood::chi2(const Eigen::MatrixXd& model_flux) const {
+  return whitened(model_flux).colwise().squaredNorm().transpose();
 }
 
 std::vector<double> SpectrumLikelihood::residual(const Tensor& x) const {
   const Eigen::MatrixXd histories = physical_histories(x, normalization_);
-  const std::size_t n = used_.size();
-  std::vector<double> residual(n * std::size_t(histories.cols()));
+  const auto n = Eigen::Index(used_.size());
+  std::vector<double> residual(std::size_t(n * histories.cols()));
+  Eigen::Map<Eigen::MatrixXd> all(residual.data(), n, histories.cols());
   for_blocks(histories.cols(), [&](Eigen::Index first, Eigen::Index count) {
-    const Eigen::MatrixXd flux = model_.value(histories.middleCols(first, count));
-    for (Eigen::Index b = 0; b < count; ++b)
-      for (std::size_t p = 0; p < n; ++p)
-        residual[std::size_t(first + b) * n + p] = flux_[p] - flux(Eigen::Index(used_[p]), b);
+    all.middleCols(first, count) = whitened(model_.value(histories.middleCols(first, count)));
   });
   return residual;
 }
 
 Tensor SpectrumLikelihood::vjp(const Tensor& x, std::span<const double> u) const {
   const Eigen::MatrixXd histories = physical_histories(x, normalization_);
-  const std::size_t n = used_.size();
+  const auto n = Eigen::Index(used_.size());
   const std::int64_t L = x.shape()[1];
-  require(u.size() == n * std::size_t(histories.cols()), "likelihood: the cotangent has ", u.size(),
-          " numbers");
+  require(std::int64_t(u.size()) == n * histories.cols(), "likelihood: the cotangent has ",
+          u.size(), " numbers");
+  const Eigen::Map<const Eigen::MatrixXd> all(u.data(), n, histories.cols());
   std::vector<double> gradient(std::size_t(x.size()));
   for_blocks(histories.cols(), [&](Eigen::Index first, Eigen::Index count) {
-    Eigen::MatrixXd spread = Eigen::MatrixXd::Zero(model_.pixels(), count);
-    for (Eigen::Index b = 0; b < count; ++b)
-      for (std::size_t p = 0; p < n; ++p)
-        spread(Eigen::Index(used_[p]), b) = u[std::size_t(first + b) * n + p];
+    Eigen::MatrixXd spread = Eigen::MatrixXd::Zero(model_.outputs(), count);
+    spread(used_, Eigen::all) = whitening_->transpose(all.middleCols(first, count));
     const Eigen::MatrixXd physical = model_.vjp(histories.middleCols(first, count), spread);
     for (Eigen::Index b = 0; b < count; ++b)
       for (std::int64_t l = 0; l < L; ++l)

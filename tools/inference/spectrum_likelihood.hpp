@@ -1,10 +1,10 @@
-// Joins nn and physics: the likelihood of an observed spectrum in the prior's standardised
-// variables.
+// Joins nn and physics: the likelihood of an observed galaxy in the prior's standardised variables.
 #pragma once
 
 #include "nn/posterior.hpp"
 #include "nn/prior.hpp"
-#include "physics/galaxy_model.hpp"
+#include "physics/forward_model.hpp"
+#include "physics/whitening.hpp"
 
 namespace lookback::tools {
 
@@ -12,26 +12,40 @@ namespace lookback::tools {
 // [Msun/yr], rows L .. 2L-1 log10(Z/Zsun).
 Eigen::MatrixXd physical_histories(const Tensor& x, const nn::Normalization& normalization);
 
-// Gaussian noise of known inverse variance on the pixels used. S is linear in SFR, negative rates
-// of a noisy x included.
+// One entry for each output of the model: the pixels of a spectrum, then photometric bands.
+struct Measurements {
+  std::vector<double> flux, ivar;
+  std::vector<std::uint8_t> used; // 1: compare
+  Eigen::MatrixXd calibration;    // [outputs, K] modes of calibration errors; or empty
+};
+
+// Gaussian noise of known inverse variance on the outputs used, and errors of calibration, whose
+// coefficients are integrated out. Residuals are whitened (physics/whitening.hpp): all have
+// variance 1 and are independent, whatever the calibration. S is linear in SFR, negative rates of a
+// noisy x included.
 class SpectrumLikelihood : public nn::Likelihood {
 public:
-  // `model` predicts all pixels; flux, ivar and used (1: compare) have one entry each. Errors:
-  // sizes that differ, no pixel used, ivar not positive where used.
-  SpectrumLikelihood(const physics::GalaxyModel& model, const nn::Normalization& normalization,
-                     std::span<const double> flux, std::span<const double> ivar,
-                     std::span<const std::uint8_t> used);
+  // Errors: sizes that differ from the model's, no output used, ivar not positive where used.
+  SpectrumLikelihood(const physics::ForwardModel& model, const nn::Normalization& normalization,
+                     const Measurements& measured);
 
   std::int64_t pixels() const override { return std::int64_t(used_.size()); }
-  std::span<const double> noise_variance() const override { return variance_; }
+  std::span<const double> noise_variance() const override { return ones_; }
   std::vector<double> residual(const Tensor& x) const override;
   Tensor vjp(const Tensor& x, std::span<const double> u) const override;
 
+  // chi^2 of model outputs, one a column, calibration integrated out.
+  Eigen::VectorXd chi2(const Eigen::MatrixXd& model_flux) const;
+
 private:
-  const physics::GalaxyModel& model_;
+  Eigen::MatrixXd whitened(const Eigen::MatrixXd& model_flux) const; // [used, columns]
+
+  const physics::ForwardModel& model_;
   const nn::Normalization& normalization_;
-  std::vector<std::size_t> used_; // pixels compared
-  std::vector<double> flux_, variance_;
+  std::vector<Eigen::Index> used_; // outputs compared
+  Eigen::VectorXd flux_;           // [used]
+  std::optional<physics::Whitening> whitening_;
+  std::vector<double> ones_;
 };
 
 } // namespace lookback::tools

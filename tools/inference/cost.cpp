@@ -1,0 +1,46 @@
+#include "tools/inference/cost.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace lookback::tools {
+namespace {
+
+double resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  double all = 0, resident = 0; // pages
+  file >> all >> resident;
+  return resident * double(::sysconf(_SC_PAGESIZE));
+}
+
+double peak_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return 1024.0 * double(usage.ru_maxrss); // kB
+}
+
+} // namespace
+
+Cost predicted_cost(const nn::Prior& prior, const nn::Score& score, const ChainOptions& o,
+                    std::int64_t evaluations) {
+  Backend& backend = prior.network->params().flat().backend();
+  const std::int64_t chains = std::min({std::int64_t(16), o.batch, o.count});
+  const Tensor x({chains, prior.length, prior.config.channels}, DType::f32, backend);
+  backend.normal({.seed = o.seed, .purpose = Purpose::sampler_start}, x);
+  const auto evaluate = [&] {
+    const auto start = std::chrono::steady_clock::now();
+    score(x, prior.sde.T / 2).numbers(); // numbers() waits for a GPU
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const double before = resident_bytes();
+  evaluate();
+  const double seconds = evaluate();
+  const double of_chains = resident_bytes() - before, at_once = double(std::min(o.batch, o.count));
+  return {seconds * double(o.count * evaluations) / double(chains),
+          std::max(peak_bytes(), before + of_chains * at_once / double(chains))};
+}
+
+} // namespace lookback::tools
