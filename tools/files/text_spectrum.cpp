@@ -1,33 +1,13 @@
 #include "tools/files/text_spectrum.hpp"
 
 #include "engine/error.hpp"
+#include "tools/files/text_numbers.hpp"
 #include "tools/files/vacuum.hpp"
 
-#include <charconv>
 #include <fstream>
+#include <utility>
 
 namespace lookback::tools {
-namespace {
-
-// The numbers of a line; empty where one of its words is none.
-std::vector<double> numbers(const std::string& line) {
-  std::vector<double> values;
-  const char *at = line.data(), *end = at + line.size();
-  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == ',' || c == '\r'; };
-  for (;;) {
-    while (at < end && blank(*at)) ++at;
-    if (at == end) return values;
-    double value = 0;
-    if (*at == '+') ++at;
-    const auto result = std::from_chars(at, end, value);
-    if (result.ec == std::errc::invalid_argument || (result.ptr < end && !blank(*result.ptr)))
-      return {};
-    values.push_back(value);
-    at = result.ptr;
-  }
-}
-
-} // namespace
 
 Observation read_text_spectrum(const std::filesystem::path& file,
                                const ObservationOptions& options) {
@@ -40,10 +20,8 @@ Observation read_text_spectrum(const std::filesystem::path& file,
   std::string line;
   bool header_seen = false;
   for (int number = 1; std::getline(stream, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos ||
-        line[line.find_first_not_of(" \t")] == '#')
-      continue;
-    const auto values = numbers(line);
+    if (is_comment(line)) continue;
+    const auto values = text_numbers(line);
     if (values.empty() && o.flux.empty() && !std::exchange(header_seen, true)) continue;
     require(values.size() >= 3, "'", file.string(), "' line ", number,
             " is not three numbers: wavelength, flux, error (nor is the file FITS or HDF5)");
