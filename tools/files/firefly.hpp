@@ -56,9 +56,10 @@ struct FireflyHistory {
   std::vector<double> log_z_zsun;      // [bins] log10(Z/0.0142) of the mean Z; NaN without stars
 };
 
-// All cells summed. A population of age t counts in the bin that holds t_obs - t, older ones than
-// the universe in the first bin. An SFR is the mean over the part of its bin before t_obs. zsun is
-// the solar metallicity of the library behind the catalogue: 0.02 for Maraston & Stromback 2011.
+// All cells summed. A population of age t counts in the bin that holds t_obs - t, or in the nearest
+// one: FIREFLY knows populations older than the universe. An SFR is the mean over the part of its
+// bin before t_obs, of the catalogue's stellar mass. zsun is the solar metallicity of the library
+// behind the catalogue, 0.02 for Maraston & Stromback 2011. Errors: no bin before t_obs.
 FireflyHistory summed_history(const FireflyGalaxy& galaxy, const physics::TimeBins& bins,
                               double zsun = 0.02);
 

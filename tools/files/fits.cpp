@@ -4,8 +4,22 @@
 
 #include <algorithm>
 #include <fitsio.h>
+#include <fstream>
 
 namespace lookback::tools {
+
+namespace {
+
+// Most bytes that the file can hold: gzip shrinks by no more than 1032 (zlib's technical details).
+double most_bytes(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = double(std::filesystem::file_size(path, error));
+  char magic[2] = {};
+  std::ifstream(path, std::ios::binary).read(magic, sizeof magic);
+  return magic[0] == '\x1f' && magic[1] == '\x8b' ? 1032 * size : size;
+}
+
+} // namespace
 
 struct FitsReader::Impl {
   std::filesystem::path path;
@@ -27,6 +41,49 @@ struct FitsReader::Impl {
     const int number = column_number(name);
     check(number > 0, part, " has no column '", name, "'");
     return number;
+  }
+
+  // `status` of the move to this->part; the HDU must end before the file does.
+  void require_whole(int status) {
+    fits_clear_errmsg();
+    check(status == 0, "there is no ", part, "; the file is of another kind, or truncated");
+    LONGLONG header = 0, data = 0, end = 0;
+    fits_get_hduaddrll(file, &header, &data, &end, &status);
+    check(status == 0 && double(end) <= file_bytes, "it is truncated: ", part, " ends at byte ",
+          end, ", the file at ", file_bytes);
+  }
+
+  std::string card(const std::string& key) {
+    int status = 0;
+    char value[FLEN_VALUE] = {}; // strings that continue over cards are cut
+    fits_read_keyword(file, key.c_str(), value, nullptr, &status);
+    fits_clear_errmsg();
+    std::string text = status == 0 ? value : "";
+    std::erase(text, '\'');
+    text.erase(0, text.find_first_not_of(' '));
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text;
+  }
+
+  // The first `count` cells of a column of text.
+  std::vector<std::string> read_texts(const std::string& name, std::int64_t count) {
+    const int number = required_column(name);
+    int status = 0, width = 0;
+    fits_get_col_display_width(file, number, &width, &status);
+    check(status == 0 && width >= 0 && width < 1 << 16, "column '", name, "' of ", part,
+          " is damaged");
+    std::vector<std::string> texts;
+    for (std::int64_t row = 0; row < count && status == 0; ++row) {
+      std::string text(std::size_t(width) + 1, '\0');
+      char* cell = text.data();
+      fits_read_col_str(file, number, row + 1, 1, 1, nullptr, &cell, nullptr, &status);
+      text.resize(text.find('\0'));
+      text.erase(text.find_last_not_of(' ') + 1);
+      texts.push_back(std::move(text));
+    }
+    check(status == 0, "column '", name, "' of ", part,
+          " cannot be read (truncated or damaged file)");
+    return texts;
   }
 
   template <class T>
@@ -53,7 +110,7 @@ FitsReader::FitsReader(const std::filesystem::path& path) : impl_(std::make_uniq
   std::error_code error;
   require(std::filesystem::is_regular_file(path, error), "there is no file '", path.string(), "'");
   impl_->path = path;
-  impl_->file_bytes = double(std::filesystem::file_size(path, error));
+  impl_->file_bytes = most_bytes(path);
   int status = 0;
   fits_open_diskfile(&impl_->file, path.c_str(), READONLY, &status);
   fits_clear_errmsg();
@@ -70,13 +127,14 @@ void FitsReader::select(int hdu, const std::string& what) {
   impl_->part = what + " (HDU " + std::to_string(hdu) + ")";
   int status = 0;
   fits_movabs_hdu(impl_->file, hdu + 1, nullptr, &status);
-  fits_clear_errmsg();
-  impl_->check(status == 0, "there is no ", impl_->part,
-               "; the file is of another kind, or truncated");
-  LONGLONG header = 0, data = 0, end = 0;
-  fits_get_hduaddrll(impl_->file, &header, &data, &end, &status);
-  impl_->check(status == 0 && double(end) <= impl_->file_bytes, "it is truncated: ", impl_->part,
-               " ends at byte ", end, ", the file at ", impl_->file_bytes);
+  impl_->require_whole(status);
+}
+
+void FitsReader::select(const std::string& extension) {
+  impl_->part = "HDU '" + extension + "'";
+  int status = 0;
+  fits_movnam_hdu(impl_->file, ANY_HDU, const_cast<char*>(extension.c_str()), 0, &status);
+  impl_->require_whole(status);
 }
 
 int FitsReader::hdus() {
@@ -102,10 +160,15 @@ std::vector<double> FitsReader::image() {
   double count = 1;
   for (const auto extent : image_extents()) count *= double(extent);
   impl_->check(count >= 1 && count <= impl_->file_bytes, impl_->part, " claims ", count, " pixels");
+  return image_part(0, std::int64_t(count));
+}
+
+std::vector<double> FitsReader::image_part(std::int64_t first, std::int64_t count) {
+  impl_->check(first >= 0 && count >= 0 && double(first) + double(count) <= impl_->file_bytes,
+               impl_->part, " has no ", count, " pixels after ", first);
   std::vector<double> pixels(static_cast<std::size_t>(count));
   int status = 0;
-  fits_read_img(impl_->file, TDOUBLE, 1, LONGLONG(pixels.size()), nullptr, pixels.data(), nullptr,
-                &status);
+  fits_read_img(impl_->file, TDOUBLE, first + 1, count, nullptr, pixels.data(), nullptr, &status);
   impl_->check(status == 0, impl_->part, " cannot be read (truncated or damaged file)");
   return pixels;
 }
@@ -136,18 +199,42 @@ std::vector<std::int64_t> FitsReader::integer_column(const std::string& name) {
 }
 
 std::string FitsReader::text_cell(const std::string& name) {
+  const auto texts = impl_->read_texts(name, std::min<std::int64_t>(1, rows()));
+  impl_->check(!texts.empty(), impl_->part, " has no rows");
+  return texts[0];
+}
+
+std::vector<std::string> FitsReader::text_column(const std::string& name) {
+  return impl_->read_texts(name, rows());
+}
+
+std::vector<double> FitsReader::vector_cell(const std::string& name) {
   const int number = impl_->required_column(name);
-  int status = 0, width = 0;
-  fits_get_col_display_width(impl_->file, number, &width, &status);
-  impl_->check(status == 0 && width >= 0 && width < 1 << 16, "column '", name, "' of ", impl_->part,
-               " is damaged");
-  std::string text(std::size_t(width) + 1, '\0');
-  char* cell = text.data();
-  fits_read_col_str(impl_->file, number, 1, 1, 1, nullptr, &cell, nullptr, &status);
-  impl_->check(status == 0, "column '", name, "' of ", impl_->part, " cannot be read");
-  text.resize(text.find('\0'));
-  text.erase(text.find_last_not_of(' ') + 1);
-  return text;
+  int status = 0, type_code = 0;
+  LONGLONG repeat = 0, width = 0;
+  fits_get_coltypell(impl_->file, number, &type_code, &repeat, &width, &status);
+  impl_->check(status == 0 && type_code > 0 && type_code != TSTRING && repeat >= 0 &&
+                   double(repeat) <= impl_->file_bytes,
+               "column '", name, "' of ", impl_->part, " is not numeric");
+  impl_->check(rows() >= 1, impl_->part, " has no rows");
+  std::vector<double> values(static_cast<std::size_t>(repeat));
+  fits_read_col(impl_->file, TDOUBLE, number, 1, 1, repeat, nullptr, values.data(), nullptr,
+                &status);
+  impl_->check(status == 0, "column '", name, "' of ", impl_->part,
+               " cannot be read (truncated or damaged file)");
+  return values;
+}
+
+std::string FitsReader::unit(const std::string& column) {
+  return impl_->card("TUNIT" + std::to_string(impl_->required_column(column)));
+}
+
+std::string FitsReader::column_ucd(const std::string& column) {
+  return impl_->card("TUCD" + std::to_string(impl_->required_column(column)));
+}
+
+std::string FitsReader::keyword(const std::string& name) {
+  return impl_->card(name);
 }
 
 } // namespace lookback::tools
