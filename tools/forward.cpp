@@ -2,16 +2,16 @@
 #include "engine/error.hpp"
 #include "engine/parallel.hpp"
 #include "engine/random.hpp"
-#include "physics/galaxy_model.hpp"
-#include "tools/common/command_line.hpp"
 #include "tools/common/progress.hpp"
 #include "tools/files/histories.hpp"
 #include "tools/files/observation.hpp"
 #include "tools/files/spectra.hpp"
 #include "tools/files/ssp.hpp"
+#include "tools/galaxy/model_options.hpp"
+#include "tools/galaxy/wavelength_grids.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <array>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -28,33 +28,8 @@ struct Options {
   std::optional<double> redshift, a_v, snr;
   std::string wavelength;
   std::int64_t index = 0, count = 0;
+  ModelOptions model;
 };
-
-// The grid on which SDSS resamples all spectra: 10^(3.5797 + 1e-4 k), k = 0 … 3840 (3799 to 9199
-// A).
-std::vector<double> sdss_wavelengths() {
-  std::vector<double> wavelengths;
-  for (int k = 0; k <= 3840; ++k) wavelengths.push_back(std::pow(10, 3.5797 + 1e-4 * k));
-  return wavelengths;
-}
-
-// "LO:HI:STEP": from LO to HI Angstrom in steps of STEP in log10 wavelength.
-std::vector<double> log_wavelengths(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  double step = 0;
-  const char *begin = text.data() + (colon == std::string::npos ? 0 : colon + 1),
-             *end = text.data() + text.size();
-  const auto result = std::from_chars(begin, end, step);
-  const auto [low, high] =
-      wavelength_range(colon == std::string::npos ? "" : text.substr(0, colon));
-  require(result.ec == std::errc() && result.ptr == end && step > 0 && low > 0, "'", text,
-          "' is not a wavelength grid LO:HI:STEP (Angstrom, Angstrom, log10)");
-  const double count = std::floor(std::log10(high / low) / step + 1e-9) + 1;
-  require(count <= 1e7, "the wavelength grid '", text, "' has ", count, " pixels; 1e7 is the most");
-  std::vector<double> wavelengths;
-  for (int k = 0; k < int(count); ++k) wavelengths.push_back(low * std::pow(10, step * k));
-  return wavelengths;
-}
 
 Pairs pairs_of_histories(const Options& o) {
   const Histories h = read_histories(o.input);
@@ -67,6 +42,7 @@ Pairs pairs_of_histories(const Options& o) {
   pairs.bin_edges_gyr = h.bin_edges_gyr;
   pairs.redshift.assign(std::size_t(h.count), *o.redshift);
   pairs.a_v.assign(std::size_t(h.count), o.a_v.value_or(0));
+  pairs.sigma_v_km_per_s.assign(std::size_t(h.count), o.model.sigma_v_km_per_s.value_or(0));
   return pairs;
 }
 
@@ -79,9 +55,11 @@ void keep_rows(std::vector<T>& table, std::int64_t first, std::int64_t count, st
 Pairs read_input(const Options& o) {
   const bool paired = is_pairs_file(o.input);
   require(
-      !paired || (!o.redshift && !o.a_v), "'", o.input.string(),
-      "' has a redshift and a_v for each history; --redshift and --a-v are for histories without");
+      !paired || (!o.redshift && !o.a_v && !o.model.sigma_v_km_per_s), "'", o.input.string(),
+      "' has a redshift, a_v and sigma_v for each history; --redshift, --a-v and --sigma-v are for "
+      "histories without");
   Pairs pairs = paired ? read_pairs(o.input) : pairs_of_histories(o);
+  if (pairs.sigma_v_km_per_s.empty()) pairs.sigma_v_km_per_s.assign(pairs.redshift.size(), 0);
   if (!o.wavelength.empty()) pairs.wavelength_angstrom = log_wavelengths(o.wavelength);
   if (pairs.wavelength_angstrom.empty()) pairs.wavelength_angstrom = sdss_wavelengths();
   require(o.index >= 0 && o.count >= 0 && o.index < pairs.count && o.count <= pairs.count - o.index,
@@ -92,6 +70,7 @@ Pairs read_input(const Options& o) {
   keep_rows(pairs.log_z_zsun, o.index, count, pairs.bins);
   keep_rows(pairs.redshift, o.index, count, 1);
   keep_rows(pairs.a_v, o.index, count, 1);
+  keep_rows(pairs.sigma_v_km_per_s, o.index, count, 1);
   pairs.count = count;
   check(pairs);
   return pairs;
@@ -126,13 +105,37 @@ void compute_rows(const physics::GalaxyModel& model, std::span<const std::int64_
   }
 }
 
-// Rows that share redshift and dust share a model.
-using Geometry = std::pair<double, double>;
+// Rows that share redshift, dust and dispersion share a model.
+using Geometry = std::array<double, 3>;
 std::vector<std::pair<Geometry, std::vector<std::int64_t>>> by_geometry(const Pairs& pairs) {
   std::map<Geometry, std::vector<std::int64_t>> groups;
-  for (std::int64_t i = 0; i < pairs.count; ++i)
-    groups[{pairs.redshift[std::size_t(i)], pairs.a_v[std::size_t(i)]}].push_back(i);
+  for (std::int64_t i = 0; i < pairs.count; ++i) {
+    const auto row = std::size_t(i);
+    groups[{pairs.redshift[row], pairs.a_v[row], pairs.sigma_v_km_per_s[row]}].push_back(i);
+  }
   return {groups.begin(), groups.end()};
+}
+
+physics::Instrument instrument(const Options& o, const physics::SspGrid& grid, Spectra& out,
+                               Log& log) {
+  physics::Instrument made = physics::spectrograph(out.wavelength_angstrom);
+  made.resampling = resampling_rule(o.model);
+  require(o.model.lsf != "file", "--lsf file is for observed spectra; give none or a number");
+  std::vector<std::string> notes;
+  if (const auto lsf = lsf_number(o.model)) {
+    out.resolution_sigma_km_s.assign(out.wavelength_angstrom.size(), *lsf);
+    made.lsf_km_per_s =
+        Eigen::VectorXd::Constant(Eigen::Index(out.wavelength_angstrom.size()), *lsf);
+    made.library_km_per_s = library_dispersion(grid);
+    if (made.library_km_per_s.size() == 0) notes.push_back(unknown_library_note);
+  }
+  const auto& truth = out.truth;
+  const double reddest = out.wavelength_angstrom.back() /
+                         (1 + *std::min_element(truth.redshift.begin(), truth.redshift.end()));
+  const double dustiest = *std::max_element(truth.a_v.begin(), truth.a_v.end());
+  made.dust_emission = dust_emission(o.model, grid, reddest, dustiest, notes);
+  for (const std::string& note : notes) log.say("forward: ", note);
+  return made;
 }
 
 void require_covered(const physics::SspGrid& grid, const Pairs& pairs) {
@@ -149,20 +152,22 @@ void require_covered(const physics::SspGrid& grid, const Pairs& pairs) {
   }
 }
 
-void compute_flux(const physics::SspGrid& grid, bool jacobian, Spectra& out, Progress& progress) {
+void compute_flux(const Options& o, const physics::SspGrid& grid,
+                  const physics::Instrument& instrument, Spectra& out, Progress& progress) {
   constexpr std::int64_t rows_at_once = 64;
   const auto groups = by_geometry(out.truth);
   const physics::TimeBins bins{out.truth.bin_edges_gyr};
   std::mutex progress_lock;
   parallel_for(std::int64_t(groups.size()), [&](std::int64_t g) {
     const auto& [geometry, rows] = groups[std::size_t(g)];
-    const physics::GalaxyModel model(grid, bins, geometry.first, geometry.second,
-                                     out.wavelength_angstrom);
+    const auto& [redshift, a_v, sigma_v] = geometry;
+    const physics::GalaxyModel model(grid, bins, {a_v, redshift, sigma_v}, instrument,
+                                     age_rule(o.model));
     const auto count = std::int64_t(rows.size());
     parallel_for((count + rows_at_once - 1) / rows_at_once, [&](std::int64_t part) {
       const auto first = part * rows_at_once, length = std::min(rows_at_once, count - first);
       compute_rows(model, std::span(rows).subspan(std::size_t(first), std::size_t(length)),
-                   jacobian, out);
+                   o.jacobian, out);
       const std::lock_guard guard(progress_lock);
       progress.advance(length);
     });
@@ -204,6 +209,7 @@ void forward(const Options& o, CommandLine& line) {
   require_covered(grid, out.truth);
   out.count = out.truth.count;
   out.wavelength_angstrom = out.truth.wavelength_angstrom;
+  const physics::Instrument observed_with = instrument(o, grid, out, line.log());
   const double cells = double(out.count) * double(out.wavelength_angstrom.size());
   const double bytes = cells * (9 + (o.snr ? 16 : 0) + (o.jacobian ? 16.0 * out.truth.bins : 0));
   line.log().say("forward: ", out.count, " spectra of ", out.wavelength_angstrom.size(),
@@ -215,7 +221,7 @@ void forward(const Options& o, CommandLine& line) {
   if (o.jacobian)
     out.jacobian.resize(static_cast<std::size_t>(cells) * 2 * std::size_t(out.truth.bins));
   Progress progress(line.log(), out.count, "spectra");
-  compute_flux(grid, o.jacobian, out, progress);
+  compute_flux(o, grid, observed_with, out, progress);
   if (o.snr) add_noise(*o.snr, line.common().seed, o.index, out);
   write_spectra(output, out);
 }
@@ -239,6 +245,7 @@ int main(int argc, char** argv) {
   line.option("--index", o.index, "N", "first history");
   line.option("--count", o.count, "N", "number of histories, 0: all");
   line.option("--snr", o.snr, "RATIO", "make mock observations with this mean flux over noise");
+  add_model_options(line, o.model);
   line.add_seed();
   line.add_dry_run();
   return line.run(argc, argv, [&] { forward(o, line); });

@@ -50,7 +50,7 @@ TEST_CASE("whitening's products are adjoint, and a column has the same bits alon
 
 TEST_CASE("whitening refuses variances that are not positive and modes of other sizes") {
   CHECK_THROWS_AS(Whitening(VectorXd{{1, 0}}), Error);
-  CHECK_THROWS_AS(Whitening(VectorXd()), Error);
+  CHECK_THROWS_AS(Whitening(VectorXd{}), Error);
   CHECK_THROWS_AS(Whitening(VectorXd{{1, 1}}, MatrixXd::Ones(3, 1)), Error);
   CHECK_THROWS_AS(Whitening(VectorXd{{1, 1}}, MatrixXd::Constant(2, 1, NAN)), Error);
 }

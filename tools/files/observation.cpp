@@ -1,8 +1,8 @@
 #include "tools/files/observation.hpp"
 
 #include "engine/error.hpp"
+#include "tools/files/fits_spectrum.hpp"
 #include "tools/files/in_file.hpp"
-#include "tools/files/sdss.hpp"
 #include "tools/files/spectra.hpp"
 #include "tools/files/text_spectrum.hpp"
 
@@ -99,9 +99,12 @@ Observation read_spectra_row(const std::filesystem::path& file, std::int64_t ind
   for (double& v : o.noiseless) v /= o.flux_unit;
   for (double& v : o.ivar) v *= o.flux_unit * o.flux_unit;
   o.mask.assign(pixels, 0);
+  o.resolution_sigma_km_s = spectra.resolution_sigma_km_s;
   if (const Pairs& truth = spectra.truth; truth.count > 0) {
     o.redshift = truth.redshift[std::size_t(index)];
     o.a_v = truth.a_v[std::size_t(index)];
+    if (!truth.sigma_v_km_per_s.empty())
+      o.velocity_dispersion_km_s = truth.sigma_v_km_per_s[std::size_t(index)];
     o.true_sfr_msun_per_yr = row(truth.sfr_msun_per_yr, index, std::size_t(truth.bins));
     o.true_log_z_zsun = row(truth.log_z_zsun, index, std::size_t(truth.bins));
     o.true_bin_edges_gyr = truth.bin_edges_gyr;
@@ -117,7 +120,7 @@ Observation read_any(const std::filesystem::path& file, const ObservationOptions
   char magic[8] = {};
   std::ifstream(file, std::ios::binary).read(magic, sizeof magic);
   const std::string start(magic, sizeof magic);
-  if (start.starts_with("SIMPLE")) return read_sdss(file, options.policy, warnings);
+  if (start.starts_with("SIMPLE")) return read_fits_spectrum(file, options.policy, warnings);
   if (start == "\x89HDF\r\n\x1a\n") return read_spectra_row(file, options.index);
   require(!start.starts_with("\x1f\x8b"), "'", file.string(),
           "' is compressed; unpack it with gunzip");

@@ -1,5 +1,5 @@
-// One observed spectrum with the reasons why pixels are not used, from any of the files read: SDSS
-// FITS, lookback-spectra HDF5, plain text.
+// One observed spectrum with the reasons why pixels are not used, from any of the files read: FITS
+// of SDSS and of ESO's archive, lookback-spectra HDF5, plain text.
 #pragma once
 
 #include <cmath>

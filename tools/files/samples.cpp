@@ -105,6 +105,8 @@ void write_constants(H5Writer& writer, const Samples& s) {
   group.counter("bin_edge", s.bins + 1);
   group.variable("bin_edges_gyr", {"bin_edge"}, s.bin_edges_gyr, "Gyr");
   for (const Quantity& q : s.constants) group.variable(q.name, {}, q.values, q.unit);
+  if (!s.bin_constants.empty()) group.counter("bin", s.bins);
+  for (const Quantity& q : s.bin_constants) group.variable(q.name, {"bin"}, q.values, q.unit);
   if (!o.wavelength_angstrom.empty())
     group.coordinate("wavelength", o.wavelength_angstrom, "Angstrom");
   if (!o.noiseless.empty())

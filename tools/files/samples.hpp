@@ -32,6 +32,7 @@ struct Samples {
   std::vector<Quantity> quantities;               // [draws] each: masses, ages, nuisances
   std::vector<Quantity> sample_stats;             // [draws] each: chi2, diagnostics
   std::vector<Quantity> constants;                // one value each: redshift, a_v, cosmology
+  std::vector<Quantity> bin_constants;            // [bins] each: histories by others
   Observation observation;                        // empty for the prior
   std::vector<float> model_flux;                  // [draws, W] in observation.flux_unit, or empty
   std::vector<std::pair<std::string, AttributeValue>> attributes; // method, seed, sha256 …

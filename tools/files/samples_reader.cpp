@@ -18,12 +18,11 @@ std::string unit_of(const H5Reader& reader, const std::string& dataset) {
   return reader.has_attribute(dataset, "unit") ? reader.text(dataset, "unit") : "";
 }
 
-// The members of a group that hold `length` values each (0: scalars), but for those named.
+// The members of a group that have this shape, but for those named.
 std::vector<Quantity> read_quantities(const H5Reader& reader, const std::string& group,
-                                      std::int64_t length, const Names& others) {
+                                      const Extents& shape, const Names& others) {
   std::vector<Quantity> quantities;
   if (!reader.has(group)) return quantities;
-  const Extents shape = length > 0 ? Extents{1, length} : Extents{};
   for (const auto& name : reader.list(group)) {
     const std::string path = group + "/" + name;
     if (contains(others, name) || reader.extents(path) != shape) continue;
@@ -83,9 +82,14 @@ Samples read_samples(const std::filesystem::path& file) {
   samples.log_z_zsun = reader.read<float>(group + "/log_z_zsun", shape);
   samples.bin_edges_gyr = reader.read<double>("constant_data/bin_edges_gyr", {shape[2] + 1});
   samples.quantities =
-      read_quantities(reader, group, samples.draws, {"sfr_msun_per_yr", "log_z_zsun"});
-  samples.sample_stats = read_quantities(reader, "sample_stats", samples.draws, {});
-  samples.constants = read_quantities(reader, "constant_data", 0, {});
+      read_quantities(reader, group, {1, samples.draws}, {"sfr_msun_per_yr", "log_z_zsun"});
+  samples.sample_stats = read_quantities(reader, "sample_stats", {1, samples.draws}, {});
+  samples.constants = read_quantities(reader, "constant_data", {}, {});
+  if (reader.has("constant_data/bin"))
+    samples.bin_constants =
+        read_quantities(reader, "constant_data", {shape[2]},
+                        {"bin", "bin_edge", "wavelength", "noiseless_flux", "resolution_sigma_km_s",
+                         "true_bin", "true_bin_edge", "true_sfr_msun_per_yr", "true_log_z_zsun"});
   read_observed(reader, samples);
   for (const auto& name : reader.attributes("/")) {
     const bool text = reader.attribute_is_text("/", name);

@@ -29,6 +29,8 @@ Pairs read_pairs_part(const H5Reader& reader) {
   pairs.log_z_zsun = reader.read<double>("log_z_zsun", shape);
   pairs.redshift = reader.read<double>("redshift", {shape[0]});
   pairs.a_v = reader.read<double>("a_v", {shape[0]});
+  if (reader.has("sigma_v_km_s"))
+    pairs.sigma_v_km_per_s = reader.read<double>("sigma_v_km_s", {shape[0]});
   pairs.bin_edges_gyr = reader.has("bin_edges_gyr")
                             ? reader.read<double>("bin_edges_gyr", {shape[1] + 1})
                             : physics::equal_time_bins(pairs.bins).edges_gyr;
@@ -45,6 +47,8 @@ void write_pairs_part(H5Writer& writer, const Pairs& pairs) {
   writer.write<double>("bin_edges_gyr", {pairs.bins + 1}, pairs.bin_edges_gyr, "Gyr");
   writer.write<double>("redshift", {pairs.count}, pairs.redshift);
   writer.write<double>("a_v", {pairs.count}, pairs.a_v, "mag");
+  if (!pairs.sigma_v_km_per_s.empty())
+    writer.write<double>("sigma_v_km_s", {pairs.count}, pairs.sigma_v_km_per_s, "km/s");
 }
 
 // The number before the unit, "1e-17 erg/s/cm2/Angstrom" giving 1e-17; 1 where there is none.
@@ -70,6 +74,8 @@ void check(const Pairs& pairs) {
     require(pairs.a_v[i] >= 0, "a_v of row ", i, " is ", pairs.a_v[i],
             ", expected 0 or more magnitudes");
   }
+  for (const double sigma_v : pairs.sigma_v_km_per_s)
+    require(sigma_v >= 0, "a sigma_v_km_s is ", sigma_v, ", expected 0 or more");
 }
 
 bool is_pairs_file(const std::filesystem::path& file) {
@@ -95,6 +101,8 @@ void write_spectra(const OutputFile& output, const Spectra& spectra) {
                          spectra.jacobian, unit + " per Msun/yr, then per dex");
   if (!spectra.ivar.empty()) writer.write<double>("ivar", shape, spectra.ivar, "(" + unit + ")^-2");
   if (!spectra.noiseless.empty()) writer.write<double>("noiseless", shape, spectra.noiseless, unit);
+  if (!spectra.resolution_sigma_km_s.empty())
+    writer.write<double>("resolution_sigma_km_s", {pixels}, spectra.resolution_sigma_km_s, "km/s");
   if (spectra.truth.count > 0) write_pairs_part(writer, spectra.truth);
   writer.commit();
 }
@@ -123,6 +131,8 @@ Spectra read_spectra(const std::filesystem::path& file) {
     require(part->empty() || part->size() == spectra.flux_erg_s_cm2_angstrom.size(), "'",
             file.string(), "': ivar and noiseless must have the shape of the flux, [",
             spectra.count, ", ", pixels, "]");
+  if (reader.has("resolution_sigma_km_s"))
+    spectra.resolution_sigma_km_s = reader.read<double>("resolution_sigma_km_s", {pixels});
   if (reader.has("sfr_msun_per_yr")) {
     spectra.truth = read_pairs_part(reader);
     require(spectra.truth.count == spectra.count, "'", file.string(), "' has ", spectra.truth.count,

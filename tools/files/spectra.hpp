@@ -1,5 +1,5 @@
 // lookback-spectra: model spectra and mock observations on one wavelength grid, and the input of
-// `forward`: histories, each with its redshift and dust (`pairs`).
+// `forward`: histories, each with its redshift, dust and velocity dispersion (`pairs`).
 #pragma once
 
 #include "tools/files/output.hpp"
@@ -19,19 +19,21 @@ struct Pairs {
   std::vector<double> bin_edges_gyr;               // [bins + 1]; `bins` equal bins where not stored
   std::vector<double> redshift, a_v;               // [count]
   std::vector<double> wavelength_angstrom;         // [W] observed frame, vacuum; may be empty
+  std::vector<double> sigma_v_km_per_s = {};       // [count] of the stars; may be empty
 };
 
-// Errors: redshift < 0; a_v < 0; edges or wavelengths that are not increasing.
+// Errors: redshift, a_v or sigma_v < 0; edges or wavelengths that are not increasing.
 void check(const Pairs& pairs);
 
 struct Spectra {
   std::int64_t count = 0;
   std::vector<double> wavelength_angstrom;     // [W] observed frame, vacuum, increasing
   std::vector<double> flux_erg_s_cm2_angstrom; // [count, W]
-  std::vector<std::uint8_t> inside;    // [count, W] 0: beyond the SSP grid, flux 0; or empty
-  std::vector<double> jacobian;        // [count, W, 2 bins] or empty
-  std::vector<double> ivar, noiseless; // [count, W] of mocks (cm2 s A / erg)^2, or empty
-  Pairs truth;                         // what the spectra were computed from
+  std::vector<std::uint8_t> inside;          // [count, W] 0: beyond the SSP grid, flux 0; or empty
+  std::vector<double> jacobian;              // [count, W, 2 bins] or empty
+  std::vector<double> ivar, noiseless;       // [count, W] of mocks (cm2 s A / erg)^2, or empty
+  std::vector<double> resolution_sigma_km_s; // [W] of the instrument, or empty
+  Pairs truth;                               // what the spectra were computed from
 };
 
 // Whether the file holds pairs (it has redshift, a_v); otherwise it must be lookback-histories.

@@ -62,8 +62,8 @@ std::optional<double> lsf_number(const ModelOptions& o) {
   double value = 0;
   const char* end = o.lsf->data() + o.lsf->size();
   const auto result = std::from_chars(o.lsf->data(), end, value);
-  require(result.ec == std::errc() && result.ptr == end && std::isfinite(value) && value >= 0,
-          "--lsf is '", *o.lsf, "'; expected file, none or a dispersion in km/s, 0 or more");
+  require(result.ec == std::errc() && result.ptr == end && std::isfinite(value) && value > 0,
+          "--lsf is '", *o.lsf, "'; expected file, none or a dispersion above 0 km/s");
   return value;
 }
 

@@ -24,7 +24,7 @@ void add_model_options(Command& command, ModelOptions& options);
 physics::ResamplingRule resampling_rule(const ModelOptions& options);
 physics::AgeRule age_rule(const ModelOptions& options);
 
-// The number of --lsf; none where it is a word. Errors: neither a known word nor 0 or more.
+// The number of --lsf; none where it is a word. Errors: neither a known word nor above 0.
 std::optional<double> lsf_number(const ModelOptions& options);
 
 // Emission on the grid's wavelengths; empty for none. Where the user chose nothing it is none too,
@@ -38,5 +38,7 @@ physics::DustEmission dust_emission(const ModelOptions& options, const physics::
 // it), and at all of the grid's (empty).
 double library_dispersion(const physics::SspGrid& grid, double rest_angstrom);
 Eigen::VectorXd library_dispersion(const physics::SspGrid& grid);
+inline constexpr char unknown_library_note[] =
+    "the SSP grid does not say its resolution and is taken as perfectly sharp";
 
 } // namespace lookback::tools

@@ -13,10 +13,24 @@
 namespace lookback::tools {
 namespace {
 
-Observation read_spectrum(const GalaxyOptions& o, std::vector<std::string>& notes) {
+std::optional<FireflyGalaxy> read_catalogue(const GalaxyOptions& o,
+                                            std::vector<std::string>& notes) {
+  require(o.firefly.empty() == o.plateifu.empty(),
+          "--firefly, the catalogue, and --plateifu, a galaxy in it, go together");
+  if (o.firefly.empty()) return {};
+  const FireflyGalaxy galaxy = read_firefly(o.firefly, o.plateifu);
+  if (galaxy.inconsistent_cells > 0)
+    notes.push_back("in " + std::to_string(galaxy.inconsistent_cells) + " of " +
+                    std::to_string(galaxy.cells.size()) + " cells of " + o.plateifu +
+                    " FIREFLY's history does not have the mean age that its catalogue states");
+  return galaxy;
+}
+
+Observation read_spectrum(const GalaxyOptions& o, std::optional<double> redshift,
+                          std::vector<std::string>& notes) {
   ObservationOptions options;
   options.index = o.index;
-  options.redshift = o.redshift;
+  options.redshift = redshift;
   options.policy = mask_policy(o.mask_policy);
   for (const std::string& mask : o.masks)
     for (const auto& range : mask_ranges(mask)) options.user_masks.push_back(range);
@@ -27,9 +41,10 @@ Observation read_spectrum(const GalaxyOptions& o, std::vector<std::string>& note
   return read_observation(o.spectrum, options, notes);
 }
 
-// The option's value, else the file's where it is a number, else 0.
-Chosen chosen(const std::optional<double>& option, double in_file) {
+// The option's value, else the catalogue's and the file's where they are numbers, else 0.
+Chosen chosen(const std::optional<double>& option, double in_firefly, double in_file) {
   if (option) return {*option, "option"};
+  if (std::isfinite(in_firefly)) return {in_firefly, "firefly"};
   if (std::isfinite(in_file)) return {in_file, "file"};
   return {0, "default"};
 }
@@ -50,19 +65,19 @@ Eigen::VectorXd without_gaps(const std::vector<double>& dispersion) {
   return sigma;
 }
 
-// The instrument's dispersion is matched to the library's, so without the latter there is no match
-// unless the user asks for it.
+// The instrument's dispersion is matched to the library's, so where the latter is not known it is
+// left out unless the user asks for it, or the spectrum is a mock that was made with it.
 void set_line_spread(Galaxy& g, const ModelOptions& o, std::vector<std::string>& notes) {
   const auto& in_file = g.observation.resolution_sigma_km_s;
   const Eigen::VectorXd library = library_dispersion(g.grid);
-  const bool asked = o.lsf == "file";
+  const bool asked = o.lsf == "file", mock = !g.observation.true_sfr_msun_per_yr.empty();
   require(!asked || !in_file.empty(), "--lsf file: ", g.observation.name,
           " holds no dispersion of its instrument; give --lsf none or a number");
   if (const auto number = lsf_number(o)) {
     g.instrument.lsf_km_per_s =
         Eigen::VectorXd::Constant(Eigen::Index(g.observation.flux.size()), *number);
     g.lsf_from = "option";
-  } else if (asked || (!o.lsf && !in_file.empty() && library.size() > 0)) {
+  } else if (asked || (!o.lsf && !in_file.empty() && (library.size() > 0 || mock))) {
     g.instrument.lsf_km_per_s = without_gaps(in_file);
     g.lsf_from = "file";
   } else {
@@ -73,8 +88,7 @@ void set_line_spread(Galaxy& g, const ModelOptions& o, std::vector<std::string>&
     return;
   }
   g.instrument.library_km_per_s = library;
-  if (library.size() == 0)
-    notes.push_back("the SSP grid does not say its resolution and is taken as perfectly sharp");
+  if (library.size() == 0) notes.push_back(unknown_library_note);
 }
 
 double reddest_rest_angstrom(const Galaxy& g) {
@@ -122,7 +136,12 @@ void add_galaxy_options(Command& line, GalaxyOptions& o) {
   line.option("--index", o.index, "N", "row of a lookback-spectra file");
   line.option("--ssp", o.ssp, "FILE", "stellar-population grid (lookback-ssp)");
   line.option("--redshift", o.redshift, "Z", "in place of the spectrum's");
-  line.option("--a-v", o.a_v, "MAG", "Calzetti attenuation; default: the mock's own, else 0");
+  line.option("--a-v", o.a_v, "MAG",
+              "Calzetti attenuation; default: FIREFLY's or the mock's own, else 0");
+  line.option("--firefly", o.firefly, "FILE",
+              "MaNGA FIREFLY catalogue: its redshift and A_V = 4.05 E(B-V), for comparison its "
+              "history");
+  line.option("--plateifu", o.plateifu, "ID", "the galaxy in the FIREFLY catalogue, as 8485-1901");
   line.option("--photometry", o.photometry, "FILE",
               "bands to fit as well: filter file, value, error, AB or maggies on each line");
   line.option("--calibration-degree", o.calibration_degree, "N",
@@ -149,7 +168,12 @@ Galaxy open_galaxy(const GalaxyOptions& o, const std::vector<double>& bin_edges_
   require(!o.ssp.empty(),
           "--spectrum needs --ssp, the stellar-population grid; `prepare ssp` makes one");
   Galaxy g;
-  g.observation = read_spectrum(o, notes);
+  g.firefly = read_catalogue(o, notes);
+  const double firefly_redshift = g.firefly ? g.firefly->redshift : NAN,
+               firefly_a_v = g.firefly ? g.firefly->a_v : NAN;
+  auto redshift = o.redshift;
+  if (!redshift && g.firefly) redshift = firefly_redshift;
+  g.observation = read_spectrum(o, redshift, notes);
   Observation& obs = g.observation;
   require(std::isfinite(obs.redshift), o.spectrum.string(),
           ": the redshift is not known; give --redshift");
@@ -157,9 +181,9 @@ Galaxy open_galaxy(const GalaxyOptions& o, const std::vector<double>& bin_edges_
           o.spectrum.string(),
           ": the true history has other time bins than the prior; "
           "train a prior on the bins of the mock");
-  g.redshift = chosen(o.redshift, obs.redshift);
-  g.a_v = chosen(o.a_v, obs.a_v);
-  g.sigma_v = chosen(o.model.sigma_v_km_per_s, obs.velocity_dispersion_km_s);
+  g.redshift = chosen(o.redshift, firefly_redshift, obs.redshift);
+  g.a_v = chosen(o.a_v, firefly_a_v, obs.a_v);
+  g.sigma_v = chosen(o.model.sigma_v_km_per_s, NAN, obs.velocity_dispersion_km_s);
   obs.a_v = g.a_v.value;
   if (!o.photometry.empty()) g.photometry = read_photometry(o.photometry);
   g.grid = read_ssp(o.ssp);

@@ -3,6 +3,7 @@
 // open is decided here, and each decision carries where it came from.
 #pragma once
 
+#include "tools/files/firefly.hpp"
 #include "tools/files/observation.hpp"
 #include "tools/files/photometry_table.hpp"
 #include "tools/galaxy/model_options.hpp"
@@ -11,7 +12,8 @@
 namespace lookback::tools {
 
 struct GalaxyOptions {
-  std::filesystem::path spectrum, ssp, photometry;
+  std::filesystem::path spectrum, ssp, photometry, firefly;
+  std::string plateifu;   // in the FIREFLY catalogue
   std::int64_t index = 0; // row of a lookback-spectra file
   std::optional<double> redshift, a_v;
   std::string mask_policy = "and";
@@ -26,7 +28,7 @@ struct GalaxyOptions {
 
 void add_galaxy_options(Command& command, GalaxyOptions& options);
 
-struct Chosen { // a number and where it is from: "option", "file", "default", â€¦
+struct Chosen { // a number and where it is from: "option", "firefly", "file", "default"
   double value;
   std::string from;
 };
@@ -34,6 +36,7 @@ struct Chosen { // a number and where it is from: "option", "file", "default", â
 struct Galaxy {
   Observation observation;          // its mask knows the SSP grid's range
   std::vector<BandFlux> photometry; // compared after the pixels
+  std::optional<FireflyGalaxy> firefly;
   physics::SspGrid grid;
   physics::TimeBins bins;
   Chosen redshift, a_v, sigma_v; // sigma_v in km/s

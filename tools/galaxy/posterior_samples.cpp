@@ -41,6 +41,15 @@ void add_bands(Samples& samples, const Eigen::MatrixXd& flux, const Galaxy& g) {
   }
 }
 
+void add_firefly(Samples& samples, const Galaxy& g) {
+  if (!g.firefly) return;
+  const FireflyHistory history = summed_history(*g.firefly, g.bins);
+  samples.bin_constants = {{"firefly_sfr_msun_per_yr", "Msun/yr", history.sfr_msun_per_yr},
+                           {"firefly_log_z_zsun", "log10(Z/0.0142)", history.log_z_zsun}};
+  samples.constants.push_back({"firefly_mass_msun", "Msun", {g.firefly->mass_msun}});
+  samples.attributes.emplace_back("firefly_plateifu", g.firefly->plateifu);
+}
+
 } // namespace
 
 void add_histories(Samples& samples, const Eigen::MatrixXd& histories,
@@ -76,6 +85,7 @@ double add_galaxy(Samples& samples, const Eigen::MatrixXd& histories, const Gala
         std::pair("sigma_v_from", g.sigma_v.from), std::pair("lsf_from", g.lsf_from)})
     samples.attributes.emplace_back(name, from);
   add_bands(samples, flux, g);
+  add_firefly(samples, g);
   return quantiles(samples.sample_stats[1].values, std::vector{0.5})[0];
 }
 

@@ -9,6 +9,8 @@
 namespace lookback::tools {
 namespace {
 
+constexpr double enough_seconds = 0.3; // of timing, against the machine's other work
+
 double resident_bytes() {
   std::ifstream file("/proc/self/statm");
   double all = 0, resident = 0; // pages
@@ -37,9 +39,10 @@ Cost predicted_cost(const nn::Prior& prior, const nn::Score& score, const ChainO
   };
   const double before = resident_bytes();
   evaluate();
-  const double seconds = evaluate();
+  double seconds = 0, timed = 0;
+  for (; seconds < enough_seconds; ++timed) seconds += evaluate();
   const double of_chains = resident_bytes() - before, at_once = double(std::min(o.batch, o.count));
-  return {seconds * double(o.count * evaluations) / double(chains),
+  return {seconds / timed * double(o.count * evaluations) / double(chains),
           std::max(peak_bytes(), before + of_chains * at_once / double(chains))};
 }
 
