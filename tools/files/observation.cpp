@@ -2,6 +2,7 @@
 
 #include "engine/error.hpp"
 #include "tools/files/fits_spectrum.hpp"
+#include "tools/files/fits_spectrum.hpp"
 #include "tools/files/in_file.hpp"
 #include "tools/files/spectra.hpp"
 #include "tools/files/text_spectrum.hpp"

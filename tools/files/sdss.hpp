@@ -17,4 +17,9 @@ namespace lookback::tools {
 Observation read_sdss(const std::filesystem::path& file, MaskPolicy policy,
                       std::vector<std::string>& warnings);
 
+// The layout of an older SDSS web service: HDU 1 has the columns flux, wavelength (Angstrom,
+// vacuum), inverse_variance, and_mask and or_mask, and Z and VEL_DIS are texts in its header. The
+// resolution is not given. Errors: as above; a BUNIT that is no flux density.
+Observation read_old_sdss(const std::filesystem::path& file, MaskPolicy policy);
+
 } // namespace lookback::tools
