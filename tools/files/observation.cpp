@@ -2,7 +2,6 @@
 
 #include "engine/error.hpp"
 #include "tools/files/fits_spectrum.hpp"
-#include "tools/files/fits_spectrum.hpp"
 #include "tools/files/in_file.hpp"
 #include "tools/files/spectra.hpp"
 #include "tools/files/text_spectrum.hpp"
