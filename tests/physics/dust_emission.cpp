@@ -2,6 +2,7 @@
 
 #include "engine/error.hpp"
 #include "physics/attenuation.hpp"
+#include "physics/resampling.hpp"
 #include "tests/golden.hpp"
 #include "tests/physics/galaxies.hpp"
 
@@ -74,6 +75,15 @@ TEST_CASE("DL07 templates and the energy balance agree with BAGPIPES") {
     CHECK(error(dl07_mixture(table, mixture), "templates/raw_" + n) < 1e-12);
     CHECK(error(dl07_emission(table, mixture, wavelength).spectrum, "templates/norm_coarse_" + n) <
           1e-12);
+    const VectorXd fine = test::vector(file.read<double>("templates/wave_fine"));
+    const VectorXd at_fine =
+        Resampler(ResamplingRule::linear, 1e4 * table.wavelength_micron, {fine.data(), 4001})
+            .apply(dl07_mixture(table, mixture));
+    const double energy = ((fine.tail(4000) - fine.head(4000)).array() *
+                           (at_fine.tail(4000) + at_fine.head(4000)).array())
+                              .sum() /
+                          2;
+    CHECK(error(at_fine / energy, "templates/norm_fine_" + n) < 1e-12);
   }
 
   const DustEmission emission = dl07_emission(table, {}, wavelength);
@@ -108,6 +118,7 @@ TEST_CASE("the published DL07 table gives BAGPIPES' templates to its own roundin
   // 2 %.
   for (const auto& [mixture, number] :
        {std::pair{DustMixture{}, "0"},
+        {DustMixture{.qpah_percent = 2.5, .gamma = 0.02}, "2"},
         {DustMixture{.qpah_percent = 0.47, .umin = 5, .gamma = 0.1}, "3"},
         {DustMixture{.qpah_percent = 4.58, .umin = 0.7, .gamma = 0}, "4"}}) {
     const VectorXd got = dl07_emission(table, mixture, wavelength).spectrum;
