@@ -1,4 +1,5 @@
 // Draws histories from a prior, or from the posterior given an observed galaxy.
+#include "engine/error.hpp"
 #include "engine/parallel.hpp"
 #include "physics/cosmology.hpp"
 #include "tools/common/progress.hpp"
@@ -69,6 +70,8 @@ void sample(Options& o, CommandLine& line) {
   Backend& backend = backend_for(line.common().device);
   const nn::Prior prior = nn::read_prior(o.prior, backend);
   const bool posterior = !o.galaxy.spectrum.empty();
+  require(posterior || (o.galaxy.photometry.empty() && o.galaxy.firefly.empty()),
+          "--photometry and --firefly go with a --spectrum");
   std::optional<Galaxy> galaxy;
   if (posterior) {
     std::vector<std::string> notes;

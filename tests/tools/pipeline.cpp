@@ -4,8 +4,10 @@
 #include "tests/nn/network_golden.hpp"
 #include "tests/tools/files_helpers.hpp"
 #include "tests/tools/run_tool.hpp"
+#include "tools/files/firefly.hpp"
 #include "tools/files/histories.hpp"
 #include "tools/files/samples.hpp"
+#include "tools/files/ssp.hpp"
 
 #include <doctest/doctest.h>
 
@@ -62,6 +64,12 @@ struct Small {
 
 std::vector<double> weights(const std::filesystem::path& file) {
   return host(nn::read_prior(file, cpu_backend()).network->params().flat());
+}
+
+std::string text(const Samples& samples, const std::string& attribute) {
+  for (const auto& [name, value] : samples.attributes)
+    if (name == attribute) return std::get<std::string>(value);
+  return "";
 }
 
 } // namespace
@@ -143,4 +151,105 @@ TEST_CASE("a truncated SDSS file, one without information and one outside the gr
   CHECK(refused(sample("good.fits", {"--mask", "0:1e6"}), out));
   CHECK(refused(sample("good.fits", {"--redshift", "-2"}), out));
   CHECK(sample("good.fits").exit_code == 0);
+}
+
+TEST_CASE("a dry run says pixels, resolution, time and memory of every real spectrum and writes "
+          "nothing") {
+  const auto example = golden("spectra/spec-0266-51602-0001.fits");
+  if (example.empty()) return;
+  const Small s;
+  physics::SspGrid grid = read_ssp(s.folder / "ssp.h5");
+  grid.resolution_sigma_km_s.reset();
+  grid.resolution_fwhm_angstrom = 2.5;
+  write_ssp({s.folder / "ssp.h5", true}, grid);
+  const auto before = s.folder.entries();
+  for (const char* name : {"spec-0266-51602-0001", "spec-0266-51602-0573", "spec-1045-52725-0628",
+                           "spec-3586-55181-0003", "ppxf_NGC3522_SDSS_DR18",
+                           "ppxf_NGC4636_SDSS_DR12", "ppxf_NGC3073_SDSS_DR18"}) {
+    CAPTURE(name);
+    const auto file = golden(std::string("spectra/") + name + ".fits");
+    const ToolResult run =
+        run_tool("sample", {"--prior", s.folder / "prior.h5", "--spectrum", file, "--ssp",
+                            s.folder / "ssp.h5", "--dry-run", "-o", s.folder / "out.h5"});
+    CAPTURE(run.err);
+    CHECK(run.exit_code == 0);
+    for (const char* part : {"pixels of", "emission line", "used", "instrument (file)", "library",
+                             "kernel applied", "about", "MB"})
+      CHECK(contains(run.err, part));
+    CHECK(s.folder.entries() == before);
+  }
+}
+
+TEST_CASE("FIREFLY's redshift and dust are used, and its history kept beside the draws") {
+  const auto spectrum = golden("spectra/spec-0266-51602-0001.fits");
+  const auto catalogue = golden("formats/SYNTHETIC_manga-firefly-layout.fits");
+  if (spectrum.empty() || catalogue.empty()) return;
+  const Small s;
+  std::filesystem::copy_file(spectrum, s.folder / "galaxy.fits");
+  const FireflyGalaxy firefly = read_firefly(catalogue, "8080-12701");
+  must_run("sample", with(s.posterior("galaxy.fits", "out.h5"),
+                          {"--firefly", catalogue, "--plateifu", "8080-12701"}));
+  const Samples samples = read_samples(s.folder / "out.h5");
+  CHECK(samples.observation.redshift == firefly.redshift);
+  CHECK(samples.observation.a_v == firefly.a_v);
+  CHECK(text(samples, "a_v_from") == "firefly");
+  CHECK(text(samples, "sigma_v_from") == "file");
+  const physics::TimeBins bins{samples.bin_edges_gyr};
+  REQUIRE(samples.bin_constants.size() == 2);
+  for (const Quantity& q : samples.bin_constants)
+    if (q.name == "firefly_sfr_msun_per_yr")
+      CHECK(q.values == summed_history(firefly, bins).sfr_msun_per_yr);
+  must_run("report", {s.folder / "out.h5", "-o", s.folder / "figure.svg"});
+
+  must_run("sample", with(s.posterior("galaxy.fits", "mine.h5"),
+                          {"--firefly", catalogue, "--plateifu", "8080-12701", "--redshift",
+                           "0.02128", "--a-v", "0.1"}));
+  CHECK(read_samples(s.folder / "mine.h5").observation.redshift == 0.02128);
+}
+
+TEST_CASE("bands, calibration and mask files go through sampling") {
+  const Small s;
+  s.mock("mock.h5");
+  std::ofstream(s.folder / "r.dat") << "5500 0\n6000 1\n6500 1\n7000 0\n";
+  std::ofstream(s.folder / "bands.txt") << "r.dat 16 0.1 AB\n";
+  std::ofstream(s.folder / "mask.txt") << "5000 5100\n";
+  must_run("sample", with(s.posterior("mock.h5", "out.h5"),
+                          {"--photometry", s.folder / "bands.txt", "--calibration-degree", "3",
+                           "--mask", s.folder / "mask.txt", "8000:8100"}));
+  const Samples samples = read_samples(s.folder / "out.h5");
+  std::int64_t masked = 0;
+  for (const auto bits : samples.observation.mask) masked += (bits & mask_user) != 0;
+  CHECK(masked == 140); // 86 + 54 pixels of 1e-4 in log10 wavelength
+  bool band = false;
+  for (const Quantity& q : samples.sample_stats) band |= q.name == "model_maggies_r";
+  CHECK(band);
+}
+
+TEST_CASE("sample refuses choices for the galaxy that it cannot follow with one line") {
+  const Small s;
+  s.mock("mock.h5");
+  std::ofstream(s.folder / "far.dat") << "5e9 1\n6e9 1\n";
+  std::ofstream(s.folder / "far.txt") << "far.dat 16 0.1 AB\n";
+  using Words = std::vector<std::string>;
+  for (const Words& words :
+       {Words{"--photometry", "missing.txt"}, Words{"--photometry", s.folder / "far.txt"},
+        Words{"--photometry", s.folder / "ssp.h5"}, Words{"--mask", "here"},
+        Words{"--mask", s.folder / "far.dat"}, Words{"--calibration-degree", "-1"},
+        Words{"--calibration-degree", "2", "--calibration-prior", "0"},
+        Words{"--firefly", s.folder / "mock.h5", "--plateifu", "1-1"},
+        Words{"--firefly", s.folder / "mock.h5"}, Words{"--plateifu", "1-1"},
+        Words{"--lsf", "file"}, Words{"--lsf", "many"}, Words{"--sigma-v", "-1"},
+        Words{"--dust-emission", "dl07"},
+        Words{"--dust-emission", "dl07", "--dust-table", s.folder / "far.txt"},
+        Words{"--dust-emission", "blackbody", "--dust-temperature", "30"},
+        Words{"--age-rule", "none"}, Words{"--resampling", "none"}}) {
+    CAPTURE(words[0]);
+    CAPTURE(words.back());
+    const ToolResult result = run_tool("sample", with(s.posterior("mock.h5", "out.h5"), words));
+    CAPTURE(result.err);
+    CHECK(refused(result, s.folder / "out.h5"));
+  }
+  CHECK(refused(run_tool("sample", {"--prior", s.folder / "prior.h5", "--photometry",
+                                    s.folder / "far.txt", "-o", s.folder / "out.h5"}),
+                s.folder / "out.h5"));
 }

@@ -36,9 +36,11 @@ void add_model_options(Command& line, ModelOptions& o) {
               "for dl07: dust in regions of stronger light");
   line.option("--dust-temperature", o.dust_temperature_k, "K", "for blackbody");
   line.option("--dust-beta", o.dust_beta, "BETA", "for blackbody: index of its emissivity");
-  line.option("--sigma-v", o.sigma_v_km_per_s, "KM_S", "velocity dispersion of the stars");
+  line.option("--sigma-v", o.sigma_v_km_per_s, "KM_S",
+              "velocity dispersion of the stars; default: the spectrum's own, else 0");
   line.option("--lsf", o.lsf, "file|none|KM_S",
-              "dispersion of the instrument: the spectrum's own, none, or one number");
+              "dispersion of the instrument: the spectrum's own (default where the grid knows its "
+              "resolution), none, or one number");
   line.choice("--resampling", o.resampling, {"linear", "flux-conserving"},
               "from the grid's wavelengths to the pixels");
   line.choice("--age-rule", o.age_rule, {"exact", "linear-in-age", "even-512", "bin-centre"},
