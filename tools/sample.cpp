@@ -54,9 +54,11 @@ void tell(const Galaxy& g, Log& log) {
             " of them stay at the library's resolution");
 }
 
+// `pixels`: of the spectra kept beside the draws, as float64 and float32.
 void predict(const nn::Prior& prior, const nn::Score& score, const Options& o,
-             std::int64_t evaluations, double seconds_so_far, Log& log) {
-  const Cost cost = predicted_cost(prior, score, o.chains, evaluations);
+             std::int64_t evaluations, Eigen::Index pixels, double seconds_so_far, Log& log) {
+  Cost cost = predicted_cost(prior, score, o.chains, evaluations);
+  cost.bytes += 12.0 * double(o.chains.count * pixels);
   log.say("sample: about ", duration_text(seconds_so_far + cost.seconds), " and ",
           std::ceil(cost.bytes / 1e6), " MB; nothing is written in a dry run");
 }
@@ -100,7 +102,8 @@ void sample(Options& o, CommandLine& line) {
     };
   }
   if (line.common().dry_run)
-    return predict(prior, score, o, evaluations, seconds_since(start), log);
+    return predict(prior, score, o, evaluations, posterior ? galaxy->model->outputs() : 0,
+                   seconds_since(start), log);
 
   Progress progress(log, evaluations * batches, "sampling");
   const Eigen::MatrixXd histories = run_chains(prior, score, o.chains, [&] { progress.advance(); });

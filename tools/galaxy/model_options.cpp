@@ -27,7 +27,8 @@ physics::DustEmission chosen_emission(const ModelOptions& o, const Eigen::Vector
 
 void add_model_options(Command& line, ModelOptions& o) {
   line.choice("--dust-emission", o.dust_emission, {"none", "dl07", "blackbody"},
-              "what the dust's absorbed light becomes; must be chosen beyond 1 micron");
+              "what becomes of the light that dust absorbs; left open it is none, and said where "
+              "it matters");
   line.option("--dust-table", o.dust_table, "FILE",
               "for dl07: table of Draine & Li 2007, HDF5 or a folder of their text files");
   line.option("--qpah", o.dust_mixture.qpah_percent, "PERCENT", "for dl07: mass fraction of PAHs");

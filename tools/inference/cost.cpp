@@ -1,5 +1,7 @@
 #include "tools/inference/cost.hpp"
 
+#include "engine/parallel.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -9,7 +11,8 @@
 namespace lookback::tools {
 namespace {
 
-constexpr double enough_seconds = 0.3; // of timing, against the machine's other work
+constexpr std::int64_t chains_per_thread = 16; // the likelihood's blocks: every thread has work
+constexpr double enough_seconds = 0.3;         // of timing, against the machine's other work
 
 double resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -29,7 +32,7 @@ double peak_bytes() {
 Cost predicted_cost(const nn::Prior& prior, const nn::Score& score, const ChainOptions& o,
                     std::int64_t evaluations) {
   Backend& backend = prior.network->params().flat().backend();
-  const std::int64_t chains = std::min({std::int64_t(16), o.batch, o.count});
+  const std::int64_t chains = std::min({chains_per_thread * threads(), o.batch, o.count});
   const Tensor x({chains, prior.length, prior.config.channels}, DType::f32, backend);
   backend.normal({.seed = o.seed, .purpose = Purpose::sampler_start}, x);
   const auto evaluate = [&] {

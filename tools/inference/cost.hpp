@@ -12,8 +12,8 @@ struct Cost {
   double bytes;   // of main memory at the peak
 };
 
-// Times evaluations of the score on up to 16 chains, all but the first, which allocates. Time and
-// memory grow in proportion to the chains.
+// Times evaluations of the score on up to 16 chains a thread, all but the first, which allocates.
+// Time and memory grow in proportion to the chains.
 Cost predicted_cost(const nn::Prior& prior, const nn::Score& score, const ChainOptions& options,
                     std::int64_t evaluations);
 
