@@ -56,7 +56,7 @@ TEST_CASE("age weights agree with the golden ones at every redshift") {
       for (Index a = 0; a < 16; ++a)
         largest = std::max(largest, std::abs(weights(i, a) - expected[i * 16 + a]));
     MESSAGE("redshift " << z << ": largest difference of a weight " << largest);
-    CHECK(largest < 1e-11); // the age of the universe agrees to 1e-12, a bin is 0.2 Gyr
+    CHECK(largest < 1e-12);
   }
 }
 
