@@ -93,6 +93,12 @@ TEST_CASE("a pixel sharper than the models keeps their resolution") {
   CHECK(kernel_sigma_km_per_s(50, 40, 40) == 50);
 }
 
+TEST_CASE("a resolution of 2.5 Angstrom at 5000 Angstrom is a dispersion of 64 km/s") {
+  const double sigma_angstrom = 2.5 / 2.35482004503; // sqrt(8 ln 2)
+  CHECK(sigma_km_per_s_of_fwhm(2.5, 5000) ==
+        doctest::Approx(299792.458 * sigma_angstrom / 5000).epsilon(1e-11));
+}
+
 TEST_CASE("broadening's products are adjoint and its slope is the derivative in sigma") {
   const VectorXd l = VectorXd::LinSpaced(200, 4000, 4400), x = test::uniform(200, 1, 0, 1, 3);
   const double step = 1e-5;
