@@ -31,8 +31,9 @@ TEST_CASE("a transmission curve is read in its unit, per photon") {
   CHECK(band.name == "r");
   CHECK(band.wavelength_angstrom == Eigen::VectorXd{{5500, 6000, 7000}});
   CHECK(band.transmission == Eigen::VectorXd{{0, 0.5, 0}});
-  CHECK(curve.read("550 0\n600 1\n", {.angstrom_per_unit = 10, .detector = {}}).wavelength_angstrom ==
-        Eigen::VectorXd{{5500, 6000}});
+  CHECK(
+      curve.read("550 0\n600 1\n", {.angstrom_per_unit = 10, .detector = {}}).wavelength_angstrom ==
+      Eigen::VectorXd{{5500, 6000}});
 }
 
 TEST_CASE("an energy-counting curve gives the maggies of a photon counter of T / wavelength") {

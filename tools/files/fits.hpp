@@ -24,7 +24,7 @@ public:
   std::vector<std::int64_t> image_extents(); // of the selected HDU, slowest axis first
   std::vector<double> image();               // its pixels, in the order of image_extents
   std::vector<double> image_part(std::int64_t first, std::int64_t count); // of these, contiguous
-  std::int64_t rows(); // of the selected table
+  std::int64_t rows();                                                    // of the selected table
 
   // Columns by name in either case; the first element of each row. Errors: missing, not numeric.
   bool has_column(const std::string& name);
