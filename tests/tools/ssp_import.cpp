@@ -244,8 +244,11 @@ TEST_CASE("Maraston's text files become a grid of the ages that all metallicitie
   CHECK(contains(refusal("1 0 5000 1e30\n1 0 4000 1e30\n"), "expected increasing"));
   CHECK(contains(refusal("1 0 4000 1e-4\n1 0 5000 1e-4\n"), "another unit"));
   CHECK(contains(refusal(rows("1", "0") + "2 0 4000 1e30\n"), "other wavelengths"));
-  write_text(folder / "ssp_M11_MILES.chaz002", rows("1", "0.00"));
-  CHECK(contains(message([&] { import_maraston_ssp({folder.path}, {}, notes); }), "a second SSP"));
+  const auto miles = folder / "ssp_M11_MILES.krz002", again = folder / "ssp_M11_MILES.krz002.rhb";
+  write_text(again, rows("1", "0.00"));
+  CHECK(contains(message([&] { import_maraston_ssp({miles, again}, {}, notes); }), "a second SSP"));
+  CHECK(contains(message([&] { import_maraston_ssp({folder.path}, {}, notes); }),
+                 "different models"));
 }
 
 TEST_CASE("the table of surviving masses has the values that were interpolated apart") {

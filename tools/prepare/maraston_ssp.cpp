@@ -40,6 +40,7 @@ std::vector<fs::path> files_of(const std::vector<fs::path>& inputs) {
     }
   }
   require(!files.empty(), "'", inputs.front().string(), "' holds no file");
+  std::sort(files.begin(), files.end());
   return files;
 }
 
@@ -93,11 +94,19 @@ std::string library_of(const fs::path& file) {
                                : "BaSeL (Lejeune et al. 1997)";
 }
 
+void require_one_model(const std::vector<fs::path>& files) {
+  for (const fs::path& file : files)
+    require(imf_of(file) == imf_of(files[0]) && library_of(file) == library_of(files[0]), "'",
+            file.string(), "' and '", files[0].string(),
+            "' are of different models; give files of one library and IMF");
+}
+
 } // namespace
 
 physics::SspGrid import_maraston_ssp(const std::vector<fs::path>& inputs, const SspFacts& facts,
                                      std::vector<std::string>& notes) {
   const auto files = files_of(inputs);
+  require_one_model(files);
   Metallicities found;
   for (const fs::path& file : files) read_rows(file, found);
   const auto ages = common_ages(found, notes);

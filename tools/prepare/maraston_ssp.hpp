@@ -11,11 +11,11 @@
 namespace lookback::tools {
 
 // [Z/H] is relative to Z = 0.02. Ages that one of the metallicities lacks are left out, and a
-// sentence in `notes` says so; so do the ends of M11-MILES, where a smoothing kernel has met the
-// end of the library. Taken unless stated: air for M11 (FIREFLY converts it), vacuum for M05, whose
-// pixels are too wide for the difference to matter. Resolution: FIREFLY's value for MILES, FWHM
-// 2.55 Angstrom; for other libraries it is to be stated. Errors: those of read_text_table and
-// finish_import; files that disagree in their wavelengths.
+// sentence in `notes` says so; the ends of M11-MILES are cut likewise, where a smoothing kernel has
+// met the end of the library. Taken unless stated: air for M11 (FIREFLY converts it), vacuum for
+// M05, whose pixels are too wide for the difference to matter. Resolution: FIREFLY's value for
+// MILES, FWHM 2.55 Angstrom; for other libraries it is to be stated. Errors: those of
+// read_text_table and finish_import; files of several models, or of several axes of wavelengths.
 physics::SspGrid import_maraston_ssp(const std::vector<std::filesystem::path>& inputs,
                                      const SspFacts& facts, std::vector<std::string>& notes);
 
