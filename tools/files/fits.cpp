@@ -5,18 +5,33 @@
 #include <algorithm>
 #include <fitsio.h>
 #include <fstream>
+#include <string_view>
 
 namespace lookback::tools {
 
 namespace {
 
 // Most bytes that the file can hold: gzip shrinks by no more than 1032 (zlib's technical details).
+// CFITSIO allocates the length that a gzip file ends with, so a false one is refused here; so are
+// the other packings that CFITSIO knows. Errors: neither FITS nor gzip.
 double most_bytes(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  char start[6] = {};
+  stream.read(start, sizeof start);
   std::error_code error;
   const auto size = double(std::filesystem::file_size(path, error));
-  char magic[2] = {};
-  std::ifstream(path, std::ios::binary).read(magic, sizeof magic);
-  return magic[0] == '\x1f' && magic[1] == '\x8b' ? 1032 * size : size;
+  const std::string_view magic(start, sizeof start);
+  if (magic == "SIMPLE") return size;
+  require(magic.starts_with("\x1f\x8b"), "'", path.string(),
+          "' is not a FITS file, or a truncated one");
+  unsigned char length[4] = {}; // of the unpacked file modulo 2^32, least significant byte first
+  stream.seekg(-4, std::ios::end).read(reinterpret_cast<char*>(length), sizeof length);
+  double claimed =
+      length[0] + 256.0 * (length[1] + 256.0 * (length[2] + 256.0 * double(length[3])));
+  while (claimed < size) claimed += 4294967296.0; // as CFITSIO concludes
+  require(stream.good() && claimed <= 1032 * size, "'", path.string(),
+          "' is a damaged gzip file: it claims to hold ", claimed, " bytes");
+  return 1032 * size;
 }
 
 } // namespace
