@@ -209,6 +209,10 @@ TEST_CASE("files that are no grid of E-MILES models are refused by name") {
   CHECK(contains(refusal({folder / miles_name("p0.15", "04.0000")}), "NaN"));
   fs::resize_file(file, 3000);
   CHECK(contains(refusal({file}), "truncated"));
+  write_text(file, "\x1f\x8b" + std::string(300, '\xff')); // of 4 GB, it ends by claiming
+  CHECK(contains(refusal({file}), "damaged gzip file"));
+  write_text(file, "PK\x03\x04");
+  CHECK(contains(refusal({file}), "not a FITS file"));
 }
 
 TEST_CASE("Maraston's text files become a grid of the ages that all metallicities have") {
