@@ -22,7 +22,8 @@ const Tensor& Params::declare(const std::string& name, std::vector<std::int64_t>
                               Init init) {
   const Shape shape = inside_shape(extents);
   entries_.push_back({name, std::move(extents), init, size_, shape, {}});
-  size_ += shape.size();
+  const std::int64_t alignment = 16; // elements: kernels read whole cache lines
+  size_ += (shape.size() + alignment - 1) / alignment * alignment;
   return entries_.back().tensor;
 }
 

@@ -17,25 +17,78 @@ constexpr std::int64_t most_taps = 15;
 template <class T> struct TileRows {
   const T* row[most_taps][tile_rows];
 
-  TileRows(const T* x, const T* zeros, const Signal& s, std::int64_t taps, std::int64_t first) {
-    for (std::int64_t tap = 0; tap < taps; ++tap)
-      for (int i = 0; i < tile_rows; ++i) {
-        const std::int64_t q = first + i, l = q % s.length + tap - taps / 2;
-        const bool inside = q < s.rows() && l >= 0 && l < s.length;
-        row[tap][i] = inside ? x + (q + tap - taps / 2) * s.channels : zeros;
+  TileRows(const T* x, const T* zeros, const Signal& s, std::int64_t taps, std::int64_t first,
+           std::int64_t height) {
+    std::int64_t l = first % s.length;
+    for (std::int64_t i = 0; i < tile_rows; ++i) {
+      const T* centre = x + (first + i) * s.channels;
+      for (std::int64_t tap = 0; tap < taps; ++tap) {
+        const std::int64_t shift = tap - taps / 2;
+        const bool inside = i < height && l + shift >= 0 && l + shift < s.length;
+        row[tap][i] = inside ? centre + shift * s.channels : zeros;
       }
+      if (++l == s.length) l = 0;
+    }
   }
 };
 
-// Columns [j, j + columns * lanes) of a tile of outputs, before the epilogue.
-template <class T, int columns>
+// Where a tile starts from and where it goes: pointers to its columns of the first row, the rows
+// being `stride` apart; null for what is absent.
+template <class T> struct TileTerms {
+  const T *bias, *residual;
+  const T* embedding[tile_rows]; // of each row's sample
+  T* y;
+  std::int64_t stride;
+  T scale;
+  bool add;
+};
+
+// y (+)= scale (bias + embedding + residual + sum over taps of row x matrix) for `height` rows of
+// `columns` vectors; w advances by `stride` elements a channel. The last arguments are edge_tile's.
+template <class T, int height, int columns>
 void tile(const TileRows<T>& rows, std::int64_t taps, std::int64_t ci, const T* w,
-          std::int64_t stride, T (&out)[tile_rows][column_vectors * lanes<T>]) {
-  vec<T> acc[tile_rows][columns] = {};
+          std::int64_t stride, const TileTerms<T>& e, std::int64_t, std::int64_t) {
+  vec<T> acc[height][columns];
+  const auto each = [&](auto&& f) {
+#pragma GCC unroll 16
+    for (int i = 0; i < height; ++i)
+#pragma GCC unroll 4
+      for (int v = 0; v < columns; ++v) f(acc[i][v], i, v * lanes<T>);
+  };
+  if (e.bias)
+    each([&](vec<T>& a, int, int c) { a = at(e.bias + c); });
+  else
+    each([&](vec<T>& a, int, int) { a = vec<T>{}; });
+  if (e.embedding[0]) each([&](vec<T>& a, int i, int c) { a += at(e.embedding[i] + c); });
+  if (e.residual) each([&](vec<T>& a, int i, int c) { a += at(e.residual + i * e.stride + c); });
   for (std::int64_t tap = 0; tap < taps; ++tap)
-    multiply<T, tile_rows, columns>(rows.row[tap], ci, w + tap * ci * stride, stride, acc);
-  for (int i = 0; i < tile_rows; ++i)
-    for (int v = 0; v < columns; ++v) at(out[i] + v * lanes<T>) = acc[i][v];
+    multiply<T, height, columns>(rows.row[tap], ci, w + tap * ci * stride, stride, acc);
+  const vec<T> scale = broadcast(e.scale);
+  if (e.add)
+    each([&](vec<T>& a, int i, int c) { at(e.y + i * e.stride + c) += scale * a; });
+  else
+    each([&](vec<T>& a, int i, int c) { at(e.y + i * e.stride + c) = scale * a; });
+}
+
+// A tile that is lower or narrower than its registers, by way of copies of full size.
+template <class T>
+void edge_tile(const TileRows<T>& rows, std::int64_t taps, std::int64_t ci, const T* w,
+               std::int64_t stride, const TileTerms<T>& e, std::int64_t height, std::int64_t n) {
+  constexpr std::int64_t width = column_vectors * lanes<T>;
+  T start[tile_rows][width] = {}, out[tile_rows][width];
+  for (std::int64_t i = 0; i < height; ++i)
+    for (std::int64_t c = 0; c < n; ++c) {
+      if (e.bias) start[i][c] += e.bias[c];
+      if (e.embedding[0]) start[i][c] += e.embedding[i][c];
+      if (e.residual) start[i][c] += e.residual[i * e.stride + c];
+    }
+  const TileTerms<T> inner{nullptr, start[0], {}, out[0], width, T(1), false};
+  tile<T, tile_rows, column_vectors>(rows, taps, ci, w, stride, inner, height, n);
+  for (std::int64_t i = 0; i < height; ++i)
+    for (std::int64_t c = 0; c < n; ++c) {
+      T& target = e.y[i * e.stride + c];
+      target = (e.add ? target : T(0)) + e.scale * out[i][c];
+    }
 }
 
 // y (+)= scale (x * w + bias + embedding + residual)
@@ -49,46 +102,47 @@ void convolve(const Tensor& x, const Tensor& w, const ConvEpilogue& e, Out y, Cp
   const std::int64_t panels = (co + width - 1) / width, whole = co / width * width;
 
   // The last panel may be narrower than its vectors: a copy padded with zeros stands in for it.
-  const std::int64_t tail = co - whole, tail_width = tail > lanes<T> ? width : lanes<T>;
-  Tensor padded({tail ? taps * ci * tail_width : 0}, x.dtype(), backend),
+  const std::int64_t tail = co - whole;
+  Tensor padded({tail ? taps * ci * width : 0}, x.dtype(), backend),
       zeros({ci}, x.dtype(), backend);
   if (tail)
     for (std::int64_t k = 0; k < taps * ci; ++k) {
-      T* row = padded.data<T>() + k * tail_width;
-      std::fill_n(row, tail_width, T(0));
+      T* row = padded.data<T>() + k * width;
+      std::fill_n(row, width, T(0));
       std::copy_n(w.data<T>() + k * co + whole, tail, row);
     }
   backend.fill(zeros, 0);
 
   const std::int64_t rows_per_piece = tiles_per_piece * tile_rows;
   const std::int64_t pieces = (s.rows() + rows_per_piece - 1) / rows_per_piece;
-  const T scale = T(e.scale);
+  const auto data = [](const Tensor& t) { return t ? t.data<T>() : nullptr; };
+  const auto shifted = [](T* p, std::int64_t n) { return p ? p + n : nullptr; };
+  T *bias = data(e.bias), *embedding = data(e.embedding), *residual = data(e.residual);
   parallel_for(pieces * panels, [&](std::int64_t task) {
     const std::int64_t panel = task % panels, j = panel * width, n = std::min(width, co - j);
     const std::int64_t end = std::min(s.rows(), (task / panels + 1) * rows_per_piece);
+    const T* matrix = n == width ? w.data<T>() + j : padded.data<T>();
+    const std::int64_t stride = n == width ? co : width;
     for (std::int64_t first = task / panels * rows_per_piece; first < end; first += tile_rows) {
-      const TileRows<T> rows(x.data<T>(), zeros.data<T>(), s, taps, first);
-      T out[tile_rows][width];
-      if (n == width)
-        tile<T, column_vectors>(rows, taps, ci, w.data<T>() + j, co, out);
-      else if (tail_width == width)
-        tile<T, column_vectors>(rows, taps, ci, padded.data<T>(), tail_width, out);
-      else
-        tile<T, 1>(rows, taps, ci, padded.data<T>(), tail_width, out);
-
-      for (std::int64_t q = first; q < std::min(end, first + tile_rows); ++q) {
-        T* row = out[q - first];
-        T* target = y.tensor.data<T>() + q * co + j;
-        if (e.bias)
-          for (std::int64_t c = 0; c < n; ++c) row[c] += e.bias.data<T>()[j + c];
-        if (e.embedding)
-          for (std::int64_t c = 0; c < n; ++c)
-            row[c] += e.embedding.data<T>()[q / s.length * co + j + c];
-        if (e.residual)
-          for (std::int64_t c = 0; c < n; ++c) row[c] += e.residual.data<T>()[q * co + j + c];
-        for (std::int64_t c = 0; c < n; ++c)
-          target[c] = (y.add ? target[c] : T(0)) + scale * row[c];
-      }
+      const std::int64_t height = std::min<std::int64_t>(tile_rows, end - first);
+      const TileRows<T> rows(x.data<T>(), zeros.data<T>(), s, taps, first, height);
+      TileTerms<T> terms{shifted(bias, j),
+                         shifted(residual, first * co + j),
+                         {},
+                         y.tensor.data<T>() + first * co + j,
+                         co,
+                         T(e.scale),
+                         y.add};
+      if (embedding)
+        for (std::int64_t i = 0; i < height; ++i)
+          terms.embedding[i] = embedding + (first + i) / s.length * co + j;
+      constexpr int third = tile_rows / 3;
+      const auto run = n < width             ? edge_tile<T>
+                       : height == tile_rows ? tile<T, tile_rows, column_vectors>
+                       : height == 2 * third ? tile<T, 2 * third, column_vectors>
+                       : height == third     ? tile<T, third, column_vectors>
+                                             : edge_tile<T>;
+      run(rows, taps, ci, matrix, stride, terms, height, n);
     }
   });
 }
@@ -104,7 +158,7 @@ void weight_tile(const T* x, std::int64_t ci, const T* dy, std::int64_t co, std:
     for (int v = 0; v < columns; ++v) b[v] = at(dy + v * lanes<T>);
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
-      const vec<T> a = vec<T>{} + x[i];
+      const vec<T> a = broadcast(x[i]);
 #pragma GCC unroll 4
       for (int v = 0; v < columns; ++v) acc[i][v] += a * b[v];
     }

@@ -1,24 +1,30 @@
 #include "engine/cpu/cpu_backend.hpp"
 
+#include <cstdlib>
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 
 namespace lookback {
 
 namespace cpu {
 
-// Debug builds fill fresh blocks with NaN, so that reading what was never written shows.
+// Large blocks lie on huge pages: a convolution's weights span more small ones than the processor
+// can look up quickly. Debug builds fill fresh blocks with NaN, so that reading what was never
+// written shows.
 static void* take_aligned(std::size_t bytes) {
-  void* block = ::operator new(bytes, std::align_val_t(64));
+  const std::size_t huge = 1 << 21, alignment = bytes < huge ? 64 : huge;
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void* block = std::aligned_alloc(alignment, rounded);
+  if (!block) throw std::bad_alloc();
+  if (alignment == huge) madvise(block, rounded, MADV_HUGEPAGE); // a wish: failure costs only time
 #ifndef NDEBUG
   std::memset(block, 0xFF, bytes);
 #endif
   return block;
 }
 
-CpuBackend::CpuBackend()
-    : pool_(Pool::make(take_aligned,
-                       [](void* block) { ::operator delete(block, std::align_val_t(64)); })) {}
+CpuBackend::CpuBackend() : pool_(Pool::make(take_aligned, std::free)) {}
 
 void CpuBackend::upload(const void* host, const Tensor& to) {
   if (to.size()) std::memcpy(to.data<char>(), host, std::size_t(to.size()) * size_of(to.dtype()));
