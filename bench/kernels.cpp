@@ -27,8 +27,8 @@ struct Conv {
     flop = 2.0 * double(batch * length * taps * ci * co);
   }
   void report(benchmark::State& state) const {
-    state.counters["GFLOP/s"] = benchmark::Counter(flop * 1e-9 * double(state.iterations()),
-                                                   benchmark::Counter::kIsRate);
+    state.counters["GFLOP/s"] =
+        benchmark::Counter(flop * 1e-9 * double(state.iterations()), benchmark::Counter::kIsRate);
   }
 };
 
@@ -49,7 +49,10 @@ void conv1d_backward_weight(benchmark::State& state) {
 }
 
 void conv_shapes(benchmark::internal::Benchmark* b) {
-  b->Args({3, 64, 64, 64})->Args({3, 128, 128, 32})->Args({3, 256, 256, 8})->Args({3, 192, 128, 32});
+  b->Args({3, 64, 64, 64})
+      ->Args({3, 128, 128, 32})
+      ->Args({3, 256, 256, 8})
+      ->Args({3, 192, 128, 32});
   b->Args({3, 512, 256, 8})->Args({1, 512, 256, 8})->Args({1, 128, 64, 64});
   b->Args({3, 2, 64, 64})->Args({3, 64, 2, 64});
 }
@@ -76,8 +79,8 @@ void group_norm(benchmark::State& state) {
 void group_norm_backward(benchmark::State& state) {
   const std::int64_t channels = state.range(0), length = state.range(1), batch = 64;
   const Tensor x = noise({batch, length, channels}, 1), y = empty_like(x),
-               gamma = noise({channels}, 2), beta = noise({channels}, 3), dgamma = empty_like(gamma),
-               dbeta = empty_like(gamma),
+               gamma = noise({channels}, 2), beta = noise({channels}, 3),
+               dgamma = empty_like(gamma), dbeta = empty_like(gamma),
                statistics = noise({batch, std::min<std::int64_t>(32, channels / 4), 2}, 4);
   cpu_backend().group_norm(x, gamma, beta, 1e-6, Activation::silu, y, statistics);
   for (auto _ : state)
@@ -96,7 +99,8 @@ void resample_down(benchmark::State& state) {
 
 void attention(benchmark::State& state) {
   const std::int64_t channels = 256, length = state.range(0), batch = 64;
-  const Tensor qkv = noise({batch, length, 3 * channels}, 1), y = noise({batch, length, channels}, 2);
+  const Tensor qkv = noise({batch, length, 3 * channels}, 1),
+               y = noise({batch, length, channels}, 2);
   for (auto _ : state) cpu_backend().attention(qkv, y);
   report_elements(state, y);
 }

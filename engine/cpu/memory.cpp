@@ -1,18 +1,15 @@
-#include "engine/cpu/cpu_backend.hpp"
-
-#include <cstdlib>
-#include <cstring>
-#include <new>
+// Memory of the CPU backend.
 #include <sys/mman.h>
 
-namespace lookback {
+#include "engine/cpu/cpu_backend.hpp"
 
-namespace cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
+namespace {
 
 // Large blocks lie on huge pages: a convolution's weights span more small ones than the processor
 // can look up quickly. Debug builds fill fresh blocks with NaN, so that reading what was never
 // written shows.
-static void* take_aligned(std::size_t bytes) {
+void* take_aligned(std::size_t bytes) {
   const std::size_t huge = 1 << 21, alignment = bytes < huge ? 64 : huge;
   const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void* block = std::aligned_alloc(alignment, rounded);
@@ -23,6 +20,8 @@ static void* take_aligned(std::size_t bytes) {
 #endif
   return block;
 }
+
+} // namespace
 
 CpuBackend::CpuBackend() : pool_(Pool::make(take_aligned, std::free)) {}
 
@@ -39,17 +38,9 @@ void CpuBackend::copy(const Tensor& from, const Tensor& to) {
   upload(from.data<char>(), to);
 }
 
-} // namespace cpu
-
-Backend& cpu_backend() {
-  static cpu::CpuBackend backend;
-  return backend;
+Backend& backend() {
+  static CpuBackend instance;
+  return instance;
 }
 
-Backend& backend_for(const std::string& device) {
-  require(device == "cpu" || device == "cuda", "device ", device,
-          " is unknown; expected cpu or cuda");
-  return device == "cpu" ? cpu_backend() : cuda_backend();
-}
-
-} // namespace lookback
+} // namespace lookback::cpu::LOOKBACK_ISA
