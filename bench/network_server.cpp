@@ -1,7 +1,7 @@
 // lookback's side of compare_pytorch.py: loads a prior and times what is asked for, one line each
 // on stdin, answering with one line of milliseconds:
 //   forward BATCH LENGTH REPEATS | train BATCH LENGTH REPEATS | sample BATCH LENGTH STEPS
-//   precision fp32|bf16 | memory (peak resident MiB)
+//   precision fp32|bf16
 // Usage: bench_network_server PRIOR [THREADS]
 #include "engine/parallel.hpp"
 #include "nn/prior.hpp"
@@ -10,7 +10,6 @@
 #include <chrono>
 #include <iostream>
 #include <sstream>
-#include <sys/resource.h>
 
 using namespace lookback;
 
@@ -69,12 +68,6 @@ int main(int argc, char** argv) try {
     std::int64_t batch = 0, length = 0;
     int count = 0;
     words >> what;
-    if (what == "memory") {
-      rusage usage;
-      getrusage(RUSAGE_SELF, &usage);
-      std::cout << double(usage.ru_maxrss) / 1024 << std::endl;
-      continue;
-    }
     if (what == "precision") {
       words >> kind;
       cpu_backend().set_precision(kind == "bf16" ? Precision::bf16 : Precision::fp32);
