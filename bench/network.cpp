@@ -2,12 +2,21 @@
 // batch. GFLOP/s counts two operations a multiply-add: 101.4 M of them a sample and evaluation,
 // three times that in training (spec of score_models' layers). tile_ceiling is the same machine's
 // rate in the convolution's inner loop with everything in cache.
-#include "engine/cpu/tile.hpp"
 #include "engine/parallel.hpp"
 #include "nn/optimizer.hpp"
 #include "nn/score_matching.hpp"
 
 #include <benchmark/benchmark.h>
+
+#ifdef __AVX512F__
+#define LOOKBACK_ISA avx512
+#define LOOKBACK_ISA_avx512
+#else
+#define LOOKBACK_ISA avx2
+#define LOOKBACK_ISA_avx2
+#endif
+#include "engine/cpu/isa.hpp"
+#include "engine/cpu/tile.hpp"
 
 using namespace lookback;
 
@@ -57,21 +66,23 @@ void training_step(benchmark::State& state) {
 }
 
 void tile_ceiling(benchmark::State& state) {
-  constexpr int rows = cpu::tile_rows, columns = 2, count = 64;
-  alignas(64) static float x[rows][count], w[count * columns * cpu::lanes<float>];
+  constexpr int rows = cpu::LOOKBACK_ISA::tile_rows, columns = 2, count = 64;
+  alignas(64) static float x[rows][count], w[count * columns * cpu::LOOKBACK_ISA::lanes<float>];
   std::vector<double> sink(std::size_t(threads()) * 64);
   for (auto _ : state)
     parallel_for(threads(), [&](std::int64_t thread) {
       const float* row[rows];
       for (int i = 0; i < rows; ++i) row[i] = x[i];
-      cpu::vec<float> acc[rows][columns] = {};
+      cpu::LOOKBACK_ISA::vec<float> acc[rows][columns] = {};
       for (int repeat = 0; repeat < 10000; ++repeat) {
-        cpu::multiply<float, rows, columns>(row, count, w, columns * cpu::lanes<float>, acc);
+        cpu::LOOKBACK_ISA::multiply<cpu::LOOKBACK_ISA::Plain<float>, rows, columns>(
+            row, count, w, columns * cpu::LOOKBACK_ISA::lanes<float>, acc);
         benchmark::ClobberMemory();
       }
       for (int i = 0; i < rows; ++i) sink[std::size_t(thread) * 64] += acc[i][0][0] + acc[i][1][0];
     });
-  report_rate(state, 2.0 * rows * columns * cpu::lanes<float> * count * 10000 * threads());
+  report_rate(state,
+              2.0 * rows * columns * cpu::LOOKBACK_ISA::lanes<float> * count * 10000 * threads());
 }
 
 } // namespace

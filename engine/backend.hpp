@@ -37,10 +37,18 @@ struct AdamStep {
   double ema_decay = 0.9999;
 };
 
+// What the factors of convolutions' products are rounded to, in the forward direction; sums are
+// float32. Gradients, and float64 tensors, are not rounded.
+enum class Precision { fp32, bf16 };
+
 class Backend {
 public:
   virtual ~Backend() = default;
   virtual Device device() const = 0;
+
+  Precision precision() const { return precision_; }
+  // Errors: the device has no such precision.
+  virtual void set_precision(Precision precision) { precision_ = precision; }
 
   // Memory
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
@@ -108,10 +116,14 @@ public:
   virtual void adam(const AdamStep& step, const Tensor& gradient,
                     const Tensor& gradient_norm_squared, const Tensor& moment_1,
                     const Tensor& moment_2, const Tensor& value, const Tensor& average) = 0;
+
+private:
+  Precision precision_ = Precision::fp32;
 };
 
 Backend& cpu_backend();
-Backend& cuda_backend(); // throws Error where this build or machine has no CUDA
+const char* cpu_instruction_set(); // of its kernels: portable, avx2 or avx512
+Backend& cuda_backend();           // throws Error where this build or machine has no CUDA
 bool cuda_built_in();
 Backend& backend_for(const std::string& device); // "cpu" or "cuda"
 

@@ -1,5 +1,9 @@
 #include "nn/ncsnpp.hpp"
 
+#include "engine/parallel.hpp"
+
+#include <algorithm>
+
 namespace lookback::nn {
 namespace {
 
@@ -120,6 +124,23 @@ Tensor Ncsnpp::operator()(const Tensor& t, const Tensor& x) const {
   require(t.shape() == Shape{s[0]}, "network: t has shape ", t.shape().text(), ", expected [", s[0],
           "]");
 
+  const std::int64_t batch = s[0], per_sample = s[1] * s[2];
+  const bool recorded = tape_of(x) || tape_of(*fourier_w_);
+  if (recorded || batch < 2 || x.backend().device() != Device::cpu) return evaluate(t, x);
+  // Pieces whose activations stay in a core's cache; threads wait for each other once, not between
+  // any two operations.
+  const std::int64_t piece = std::clamp<std::int64_t>(batch / threads(), 1, 32);
+  Tensor y = empty_like(x);
+  parallel_for((batch + piece - 1) / piece, [&](std::int64_t i) {
+    const std::int64_t first = i * piece, n = std::min(piece, batch - first);
+    const Shape part{n, s[1], s[2]};
+    const Tensor result = evaluate(t.part(first, {n}), x.part(first * per_sample, part));
+    x.backend().copy(result, y.part(first * per_sample, part));
+  });
+  return y;
+}
+
+Tensor Ncsnpp::evaluate(const Tensor& t, const Tensor& x) const {
   const Tensor hidden = activate(activation_, (*time_0_)(fourier_features(t, *fourier_w_)));
   const Tensor embedding = activate(activation_, (*time_1_)(hidden));
 

@@ -34,7 +34,8 @@ public:
   Ncsnpp& operator=(const Ncsnpp&) = delete;
 
   // t[B] in [0, T], x[B, L, channels] -> [B, L, channels]. L must be a multiple of
-  // length_divisor().
+  // length_divisor(). Without a tape the CPU takes a few samples at a time on every thread; a
+  // sample's result does not depend on the others.
   Tensor operator()(const Tensor& t, const Tensor& x) const;
 
   const NcsnppConfig& config() const { return config_; }
@@ -42,6 +43,7 @@ public:
   const Params& params() const { return params_; }
 
 private:
+  Tensor evaluate(const Tensor& t, const Tensor& x) const;
   // 1x1 convolution of the input pyramid, added to the features or set beside them.
   struct Combine {
     Conv1d conv_0;

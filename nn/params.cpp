@@ -21,13 +21,16 @@ std::int64_t outside_index(const Shape& s, std::int64_t i) {
 const Tensor& Params::declare(const std::string& name, std::vector<std::int64_t> extents,
                               Init init) {
   const Shape shape = inside_shape(extents);
-  entries_.push_back({name, std::move(extents), init, size_, shape, {}});
+  entries_.push_back({name, std::move(extents), init, flat_size_, shape, {}});
+  const std::int64_t alignment = 16; // kernels then read whole cache lines
   size_ += shape.size();
+  flat_size_ += (shape.size() + alignment - 1) / alignment * alignment;
   return entries_.back().tensor;
 }
 
 void Params::allocate() {
-  flat_ = Tensor({size_}, dtype_, *backend_);
+  flat_ = Tensor({flat_size_}, dtype_, *backend_);
+  backend_->fill(flat_, 0);
   for (Entry& entry : entries_) entry.tensor = flat_.part(entry.offset, entry.shape);
 }
 

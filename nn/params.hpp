@@ -36,7 +36,8 @@ public:
   void allocate();
   void initialise(std::uint64_t seed);
 
-  std::int64_t size() const { return size_; }
+  std::int64_t size() const { return size_; } // parameters
+  // All of them in one block. Each begins at a multiple of 16 elements; 0 lies between.
   const Tensor& flat() const { return flat_; }
   const std::deque<Entry>& entries() const { return entries_; }
 
@@ -50,7 +51,7 @@ private:
   Backend* backend_;
   DType dtype_;
   std::deque<Entry> entries_; // a deque: layers hold references to the tensors
-  std::int64_t size_ = 0;
+  std::int64_t size_ = 0, flat_size_ = 0;
   Tensor flat_;
 };
 

@@ -1,7 +1,6 @@
 #include "engine/cpu/cpu_backend.hpp"
-#include "engine/scalar.hpp"
 
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 namespace {
 
 // weights[i][j] = softmax_j(q_i k_j / sqrt C) of one sample; rows of qkv are [q | k | v].
@@ -77,4 +76,4 @@ void CpuBackend::attention_backward(const Tensor& qkv, const Tensor& dy, Out dqk
   });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

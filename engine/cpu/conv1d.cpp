@@ -4,93 +4,236 @@
 #include "engine/cpu/cpu_backend.hpp"
 #include "engine/cpu/tile.hpp"
 
-#include <algorithm>
-
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 namespace {
 
 constexpr int column_vectors = 2;
+template <class T> constexpr std::int64_t panel_width = column_vectors* lanes<T>;
 constexpr std::int64_t tiles_per_piece = 8;
 constexpr std::int64_t most_taps = 15;
+constexpr std::int64_t least_bf16 =
+    16; // channels: with fewer, rounding them costs more than it saves
+
+// The factors of a convolution as the tiles read them: x of `width` factors a row, and the weights
+// in panels of columns, the last of which may be a copy padded with zeros.
+template <class M> struct Factors {
+  using Stored = typename M::Stored;
+  Signal signal;
+  std::int64_t taps, width;
+  const Stored *x, *zeros;         // [rows, width], [width]
+  const Stored* w;                 // first panel
+  std::int64_t panel_step, stride; // between panels, and between a panel's rows
+  const Stored* last = nullptr;    // in place of the last panel, rows side by side
+
+  const Stored* panel(std::int64_t i) const { return w + i * panel_step; }
+};
 
 // The rows that a tile of consecutive outputs reads, one list a tap.
-template <class T> struct TileRows {
-  const T* row[most_taps][tile_rows];
+template <class M> struct TileRows {
+  const typename M::Stored* row[most_taps][tile_rows];
 
-  TileRows(const T* x, const T* zeros, const Signal& s, std::int64_t taps, std::int64_t first) {
-    for (std::int64_t tap = 0; tap < taps; ++tap)
-      for (int i = 0; i < tile_rows; ++i) {
-        const std::int64_t q = first + i, l = q % s.length + tap - taps / 2;
-        const bool inside = q < s.rows() && l >= 0 && l < s.length;
-        row[tap][i] = inside ? x + (q + tap - taps / 2) * s.channels : zeros;
+  TileRows(const Factors<M>& f, std::int64_t first, std::int64_t height) {
+    const std::int64_t length = f.signal.length;
+    std::int64_t position[tile_rows]; // within the sample; beyond `height` no tap is inside
+    for (std::int64_t i = 0, l = first % length; i < tile_rows; ++i) {
+      position[i] = i < height ? l : -most_taps;
+      if (++l == length) l = 0;
+    }
+    for (std::int64_t tap = 0; tap < f.taps; ++tap) {
+      const std::int64_t shift = tap - f.taps / 2;
+      const auto* from = f.x + (first + shift) * f.width;
+      for (std::int64_t i = 0; i < tile_rows; ++i) {
+        const std::int64_t l = position[i] + shift;
+        row[tap][i] = l >= 0 && l < length ? from + i * f.width : f.zeros;
       }
+    }
   }
 };
 
-// Columns [j, j + columns * lanes) of a tile of outputs, before the epilogue.
-template <class T, int columns>
-void tile(const TileRows<T>& rows, std::int64_t taps, std::int64_t ci, const T* w,
-          std::int64_t stride, T (&out)[tile_rows][column_vectors * lanes<T>]) {
-  vec<T> acc[tile_rows][columns] = {};
+// Where a tile starts from and where it goes: pointers to its columns of the first row, the rows
+// being `stride` apart; null for what is absent.
+template <class T> struct TileTerms {
+  const T *bias, *residual;
+  const T* embedding[tile_rows]; // of each row's sample
+  T* y;
+  std::int64_t stride;
+  T scale;
+  bool add;
+};
+
+// y (+)= scale (bias + embedding + residual + sum over taps of row x matrix) for `height` rows of
+// `columns` vectors; w advances by `stride` elements a factor. The last arguments are edge_tile's.
+template <class M, int height, int columns>
+void tile(const TileRows<M>& rows, std::int64_t taps, std::int64_t width,
+          const typename M::Stored* w, std::int64_t stride, const TileTerms<typename M::Sum>& e,
+          std::int64_t, std::int64_t) {
+  using T = typename M::Sum;
+  vec<T> acc[height][columns];
+  const auto each = [&](auto&& f) {
+#pragma GCC unroll 16
+    for (int i = 0; i < height; ++i)
+#pragma GCC unroll 4
+      for (int v = 0; v < columns; ++v) f(acc[i][v], i, v * lanes<T>);
+  };
+  if (e.bias)
+    each([&](vec<T>& a, int, int c) { a = at(e.bias + c); });
+  else
+    each([&](vec<T>& a, int, int) { a = vec<T>{}; });
+  if (e.embedding[0]) each([&](vec<T>& a, int i, int c) { a += at(e.embedding[i] + c); });
+  if (e.residual) each([&](vec<T>& a, int i, int c) { a += at(e.residual + i * e.stride + c); });
   for (std::int64_t tap = 0; tap < taps; ++tap)
-    multiply<T, tile_rows, columns>(rows.row[tap], ci, w + tap * ci * stride, stride, acc);
-  for (int i = 0; i < tile_rows; ++i)
-    for (int v = 0; v < columns; ++v) at(out[i] + v * lanes<T>) = acc[i][v];
+    multiply<M, height, columns>(rows.row[tap], width, w + tap * width * stride, stride, acc);
+  const vec<T> scale = broadcast(e.scale);
+  if (e.add)
+    each([&](vec<T>& a, int i, int c) { at(e.y + i * e.stride + c) += scale * a; });
+  else
+    each([&](vec<T>& a, int i, int c) { at(e.y + i * e.stride + c) = scale * a; });
 }
 
-// y (+)= scale (x * w + bias + embedding + residual)
-template <class T>
-void convolve(const Tensor& x, const Tensor& w, const ConvEpilogue& e, Out y, CpuBackend& backend) {
-  const Signal s(x);
-  const std::int64_t taps = w.shape()[0], ci = w.shape()[1], co = w.shape()[2];
-  require(taps <= most_taps, "conv1d: ", taps, " taps given, at most ", most_taps,
-          " are supported");
-  constexpr std::int64_t width = column_vectors * lanes<T>;
-  const std::int64_t panels = (co + width - 1) / width, whole = co / width * width;
-
-  // The last panel may be narrower than its vectors: a copy padded with zeros stands in for it.
-  const std::int64_t tail = co - whole, tail_width = tail > lanes<T> ? width : lanes<T>;
-  Tensor padded({tail ? taps * ci * tail_width : 0}, x.dtype(), backend),
-      zeros({ci}, x.dtype(), backend);
-  if (tail)
-    for (std::int64_t k = 0; k < taps * ci; ++k) {
-      T* row = padded.data<T>() + k * tail_width;
-      std::fill_n(row, tail_width, T(0));
-      std::copy_n(w.data<T>() + k * co + whole, tail, row);
+// A tile that is lower or narrower than its registers, by way of copies of full size.
+template <class M>
+void edge_tile(const TileRows<M>& rows, std::int64_t taps, std::int64_t width,
+               const typename M::Stored* w, std::int64_t stride,
+               const TileTerms<typename M::Sum>& e, std::int64_t height, std::int64_t n) {
+  using T = typename M::Sum;
+  T start[tile_rows][panel_width<T>] = {}, out[tile_rows][panel_width<T>];
+  for (std::int64_t i = 0; i < height; ++i)
+    for (std::int64_t c = 0; c < n; ++c) {
+      if (e.bias) start[i][c] += e.bias[c];
+      if (e.embedding[0]) start[i][c] += e.embedding[i][c];
+      if (e.residual) start[i][c] += e.residual[i * e.stride + c];
     }
-  backend.fill(zeros, 0);
+  const TileTerms<T> inner{nullptr, start[0], {}, out[0], panel_width<T>, T(1), false};
+  tile<M, tile_rows, column_vectors>(rows, taps, width, w, stride, inner, height, n);
+  for (std::int64_t i = 0; i < height; ++i)
+    for (std::int64_t c = 0; c < n; ++c) {
+      T& target = e.y[i * e.stride + c];
+      target = (e.add ? target : T(0)) + e.scale * out[i][c];
+    }
+}
 
+// y (+)= scale (x * w + bias + embedding + residual), y of `co` channels
+template <class M>
+void convolve(const Factors<M>& f, std::int64_t co, const ConvEpilogue& e, Out y) {
+  using T = typename M::Sum;
+  constexpr std::int64_t panel_columns = panel_width<T>;
+  const std::int64_t panels = (co + panel_columns - 1) / panel_columns, total = f.signal.rows();
   const std::int64_t rows_per_piece = tiles_per_piece * tile_rows;
-  const std::int64_t pieces = (s.rows() + rows_per_piece - 1) / rows_per_piece;
-  const T scale = T(e.scale);
+  const std::int64_t pieces = (total + rows_per_piece - 1) / rows_per_piece;
+  const auto data = [](const Tensor& t) { return t ? t.data<T>() : nullptr; };
+  const auto shifted = [](T* p, std::int64_t n) { return p ? p + n : nullptr; };
+  T *bias = data(e.bias), *embedding = data(e.embedding), *residual = data(e.residual);
   parallel_for(pieces * panels, [&](std::int64_t task) {
-    const std::int64_t panel = task % panels, j = panel * width, n = std::min(width, co - j);
-    const std::int64_t end = std::min(s.rows(), (task / panels + 1) * rows_per_piece);
+    const std::int64_t panel = task % panels, j = panel * panel_columns;
+    const std::int64_t n = std::min(panel_columns, co - j);
+    const std::int64_t end = std::min(total, (task / panels + 1) * rows_per_piece);
+    const bool copied = f.last && panel + 1 == panels;
+    const auto* matrix = copied ? f.last : f.panel(panel);
+    const std::int64_t stride = copied ? panel_columns : f.stride;
     for (std::int64_t first = task / panels * rows_per_piece; first < end; first += tile_rows) {
-      const TileRows<T> rows(x.data<T>(), zeros.data<T>(), s, taps, first);
-      T out[tile_rows][width];
-      if (n == width)
-        tile<T, column_vectors>(rows, taps, ci, w.data<T>() + j, co, out);
-      else if (tail_width == width)
-        tile<T, column_vectors>(rows, taps, ci, padded.data<T>(), tail_width, out);
-      else
-        tile<T, 1>(rows, taps, ci, padded.data<T>(), tail_width, out);
-
-      for (std::int64_t q = first; q < std::min(end, first + tile_rows); ++q) {
-        T* row = out[q - first];
-        T* target = y.tensor.data<T>() + q * co + j;
-        if (e.bias)
-          for (std::int64_t c = 0; c < n; ++c) row[c] += e.bias.data<T>()[j + c];
-        if (e.embedding)
-          for (std::int64_t c = 0; c < n; ++c)
-            row[c] += e.embedding.data<T>()[q / s.length * co + j + c];
-        if (e.residual)
-          for (std::int64_t c = 0; c < n; ++c) row[c] += e.residual.data<T>()[q * co + j + c];
-        for (std::int64_t c = 0; c < n; ++c)
-          target[c] = (y.add ? target[c] : T(0)) + scale * row[c];
-      }
+      const std::int64_t height = std::min<std::int64_t>(tile_rows, end - first);
+      const TileRows<M> rows(f, first, height);
+      const std::int64_t at = first * co + j;
+      TileTerms<T> terms{shifted(bias, j),
+                         shifted(residual, at),
+                         {},
+                         y.tensor.data<T>() + at,
+                         co,
+                         T(e.scale),
+                         y.add};
+      if (embedding)
+        for (std::int64_t i = 0; i < height; ++i)
+          terms.embedding[i] = embedding + (first + i) / f.signal.length * co + j;
+      constexpr int third = tile_rows / 3;
+      const auto run = n < panel_columns     ? edge_tile<M>
+                       : height == tile_rows ? tile<M, tile_rows, column_vectors>
+                       : height == 2 * third ? tile<M, 2 * third, column_vectors>
+                       : height == third     ? tile<M, third, column_vectors>
+                                             : edge_tile<M>;
+      run(rows, f.taps, f.width, matrix, stride, terms, height, n);
     }
   });
+}
+
+// In the precision of the tensors: x and the weights are read where they are.
+template <class T>
+void convolve_plain(const Tensor& x, const Tensor& w, const ConvEpilogue& e, Out y,
+                    CpuBackend& backend) {
+  const std::int64_t taps = w.shape()[0], ci = w.shape()[1], co = w.shape()[2];
+  constexpr std::int64_t columns = panel_width<T>;
+  const std::int64_t whole = co / columns * columns, tail = co - whole;
+  Tensor padded({tail ? taps * ci * columns : 0}, x.dtype(), backend),
+      zeros({ci}, x.dtype(), backend);
+  backend.fill(zeros, 0);
+  if (tail) {
+    backend.fill(padded, 0);
+    for (std::int64_t k = 0; k < taps * ci; ++k)
+      std::copy_n(w.data<T>() + k * co + whole, tail, padded.data<T>() + k * columns);
+  }
+  convolve<Plain<T>>({Signal(x), taps, ci, x.data<T>(), zeros.data<T>(), w.data<T>(), columns, co,
+                      tail ? padded.data<T>() : nullptr},
+                     co, e, y);
+}
+
+// The bits of float32 numbers, one or a vector of them, rounded to the nearest bfloat16 (ties to
+// even): its bits are the upper half.
+template <class Bits> inline Bits bf16_bits(Bits x) {
+  return (x + 0x7fffu + ((x >> 16) & 1u)) & 0xffff0000u;
+}
+template <class Bits> inline Bits bf16_pair(Bits first, Bits second) {
+  return (bf16_bits(first) >> 16) | bf16_bits(second);
+}
+
+// x and the weights rounded to bfloat16, sums in float32. Processors without bfloat16 products get
+// the same rounded factors as float32.
+void convolve_bf16(const Tensor& x, const Tensor& w, const ConvEpilogue& e, Out y,
+                   CpuBackend& backend) {
+  const Signal s(x);
+#ifdef LOOKBACK_ISA_avx512
+  const std::int64_t taps = w.shape()[0], ci = w.shape()[1], co = w.shape()[2];
+  if (__builtin_cpu_supports("avx512bf16") && ci % 2 == 0) {
+    constexpr std::int64_t columns = panel_width<float>;
+    const std::int64_t width = ci / 2, depth = taps * width, panels = (co + columns - 1) / columns;
+    using Pair = std::uint32_t;
+    Tensor rows({s.rows() * width}, DType::f32, backend), zeros({width}, DType::f32, backend),
+        packed({panels * depth * columns}, DType::f32, backend); // 32 bits an element
+    backend.fill(zeros, 0);
+    for_ranges(s.rows() * width, 1 << 13, [&](std::int64_t first, std::int64_t last) {
+      const float* from = x.data<float>();
+      Pair* to = rows.data<Pair>();
+      std::int64_t i = first;
+      for (; i + 16 <= last; i += 16)
+        at(to + i) =
+            vec<Pair>(_mm512_cvtne2ps_pbh(__m512(at(from + 2 * i + 16)), __m512(at(from + 2 * i))));
+      for (; i < last; ++i)
+        to[i] = bf16_pair(std::bit_cast<Pair>(from[2 * i]), std::bit_cast<Pair>(from[2 * i + 1]));
+    });
+    for_ranges(panels * depth, 64, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i) {
+        const std::int64_t j = i / depth * columns, k = i % depth, n = std::min(columns, co - j);
+        const Pair *even = w.data<Pair>() + 2 * k * co + j, *odd = even + co;
+        Pair* to = packed.data<Pair>() + i * columns;
+        if (n == columns)
+          for (std::int64_t c = 0; c < columns; c += lanes<Pair>)
+            at(to + c) = bf16_pair(at(even + c), at(odd + c));
+        else
+          for (std::int64_t c = 0; c < columns; ++c) to[c] = c < n ? bf16_pair(even[c], odd[c]) : 0;
+      }
+    });
+    return convolve<Bf16Pairs>({s, taps, width, rows.data<Pair>(), zeros.data<Pair>(),
+                                packed.data<Pair>(), depth * columns, columns},
+                               co, e, y);
+  }
+#endif
+  const auto rounded = [&](const Tensor& t) {
+    Tensor r = empty_like(t);
+    for_ranges(t.size(), 1 << 14, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i)
+        r.data<std::uint32_t>()[i] = bf16_bits(t.data<std::uint32_t>()[i]);
+    });
+    return r;
+  };
+  convolve_plain<float>(rounded(x), rounded(w), e, y, backend);
 }
 
 // acc[ci tile][co panel] of dw for one tap, summed over all rows in order. Columns beyond co are
@@ -104,7 +247,7 @@ void weight_tile(const T* x, std::int64_t ci, const T* dy, std::int64_t co, std:
     for (int v = 0; v < columns; ++v) b[v] = at(dy + v * lanes<T>);
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
-      const vec<T> a = vec<T>{} + x[i];
+      const vec<T> a = broadcast(x[i]);
 #pragma GCC unroll 4
       for (int v = 0; v < columns; ++v) acc[i][v] += a * b[v];
     }
@@ -183,7 +326,12 @@ void weight_gradient(double factor, const Tensor& x, const Tensor& dy, Out dw,
 
 void CpuBackend::conv1d(const Tensor& x, const Tensor& w, const ConvEpilogue& epilogue,
                         const Tensor& y) {
-  visit(x.dtype(), [&]<class T>(T) { convolve<T>(x, w, epilogue, {y, false}, *this); });
+  require(w.shape()[0] <= most_taps, "conv1d: ", w.shape()[0], " taps given, at most ", most_taps,
+          " are supported");
+  const Out out{y, false};
+  if (precision() == Precision::bf16 && x.dtype() == DType::f32 && w.shape()[1] >= least_bf16)
+    return convolve_bf16(x, w, epilogue, out, *this);
+  visit(x.dtype(), [&]<class T>(T) { convolve_plain<T>(x, w, epilogue, out, *this); });
 }
 
 // The transpose of a "same" convolution is the convolution with taps reversed and channels
@@ -203,7 +351,7 @@ void CpuBackend::conv1d_backward_input(double factor, const Tensor& w, const Ten
     });
     ConvEpilogue e;
     e.scale = factor;
-    convolve<T>(dy, transposed, e, dx, *this);
+    convolve_plain<T>(dy, transposed, e, dx, *this);
   });
 }
 
@@ -211,4 +359,4 @@ void CpuBackend::conv1d_backward_weight(double factor, const Tensor& x, const Te
   visit(x.dtype(), [&]<class T>(T) { weight_gradient<T>(factor, x, dy, dw, *this); });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

@@ -1,15 +1,26 @@
-// The CPU backend. Kernels live in one file an op and are templates over the number type; the class
-// chooses the type at run time.
+// The CPU backend, the first and only include of every kernel file of this folder. Each of these
+// files is compiled once for each instruction set, into the namespace that LOOKBACK_ISA names
+// (kernels.cmake); dispatch.cpp chooses one when the program runs. Kernels live in one file an op
+// and are templates over the number type; the class chooses the type at run time.
 #pragma once
 
 #include "engine/backend.hpp"
 #include "engine/memory.hpp"
 #include "engine/parallel.hpp"
+#include "engine/scalar.hpp"
 #include "engine/signal.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <vector>
 
-namespace lookback::cpu {
+#include "engine/cpu/isa.hpp" // last: what follows is compiled for the instruction set
+
+namespace lookback::cpu::LOOKBACK_ISA {
 
 // Calls f(first, last) on pieces of [0, count) of a fixed size, in parallel.
 template <class F> void for_ranges(std::int64_t count, std::int64_t piece, F&& f) {
@@ -71,4 +82,4 @@ private:
   std::shared_ptr<Pool> pool_;
 };
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

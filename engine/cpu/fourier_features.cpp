@@ -2,7 +2,7 @@
 
 #include <numbers>
 
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 
 // The products in this order and type, as score_models rounds them: p reaches hundreds of radians.
 template <class T> static T phase(T t, T w) {
@@ -38,4 +38,4 @@ void CpuBackend::fourier_features_backward(const Tensor& t, const Tensor& w, con
   });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

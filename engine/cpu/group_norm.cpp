@@ -1,9 +1,8 @@
 // Group norm of one sample [L, C] at a time. Loops run over channels inside, so they are vector
 // instructions; a group's numbers are first gathered per channel, then over its channels.
 #include "engine/cpu/cpu_backend.hpp"
-#include "engine/scalar.hpp"
 
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 namespace {
 
 // What the kernels know of one sample, one entry a channel.
@@ -155,4 +154,4 @@ void CpuBackend::group_norm_backward(const Tensor& x, const Tensor& gamma, const
   });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

@@ -1,6 +1,6 @@
 #include "engine/cpu/cpu_backend.hpp"
 
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 
 void CpuBackend::adam(const AdamStep& step, const Tensor& gradient,
                       const Tensor& gradient_norm_squared, const Tensor& moment_1,
@@ -25,4 +25,4 @@ void CpuBackend::adam(const AdamStep& step, const Tensor& gradient,
   });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

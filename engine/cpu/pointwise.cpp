@@ -1,7 +1,6 @@
 #include "engine/cpu/cpu_backend.hpp"
-#include "engine/scalar.hpp"
 
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 namespace {
 
 constexpr std::int64_t piece = 1 << 14; // elements a thread takes at a time
@@ -74,4 +73,4 @@ void CpuBackend::copy_channels(const Tensor& x, std::int64_t from, Out y, std::i
   });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

@@ -1,6 +1,6 @@
 #include "engine/cpu/cpu_backend.hpp"
 
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 namespace {
 
 // Fills sample b of x from stream `key` with draw = key.draw + b, four elements a Philox block.
@@ -32,4 +32,4 @@ void CpuBackend::uniform(const Stream& key, const Tensor& x) {
   });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

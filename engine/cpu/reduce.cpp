@@ -2,7 +2,7 @@
 // does not depend on the number of threads.
 #include "engine/cpu/cpu_backend.hpp"
 
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 namespace {
 
 constexpr std::int64_t piece = 1 << 14;
@@ -98,4 +98,4 @@ void CpuBackend::sum_length(double factor, const Tensor& x, Out y) {
   });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

@@ -1,6 +1,6 @@
 #include "engine/cpu/cpu_backend.hpp"
 
-namespace lookback::cpu {
+namespace lookback::cpu::LOOKBACK_ISA {
 
 void CpuBackend::resample(const Resampling& f, const Tensor& x, Out y) {
   const Signal in(x), out(y.tensor);
@@ -23,4 +23,4 @@ void CpuBackend::resample(const Resampling& f, const Tensor& x, Out y) {
   });
 }
 
-} // namespace lookback::cpu
+} // namespace lookback::cpu::LOOKBACK_ISA

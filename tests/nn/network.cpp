@@ -174,7 +174,7 @@ TEST_CASE("every supported option builds a differentiable network") {
   for (const auto& c : cases) {
     nn::Ncsnpp network(c, cpu_backend(), DType::f64);
     network.params().initialise(7);
-    const std::int64_t B = 2, L = 8, n = network.params().size();
+    const std::int64_t B = 2, L = 8, n = network.params().flat().size();
     Tensor x({B, L, c.channels}, DType::f64, cpu_backend()), t({B}, DType::f64, cpu_backend());
     cpu_backend().normal({.seed = 1, .purpose = Purpose::training_noise}, x);
     cpu_backend().uniform({.seed = 1, .purpose = Purpose::training_time}, t);

@@ -1,0 +1,21 @@
+# lookback_cpu_kernels(target flags): adds this folder's kernels to the target, compiled once for
+# each instruction set with the options of `flags`, which must hold no -march: isa.hpp raises the
+# instruction set where it is safe.
+set(LOOKBACK_CPU_DIR ${CMAKE_CURRENT_LIST_DIR})
+function(lookback_cpu_kernels target flags)
+  file(GLOB kernels CONFIGURE_DEPENDS ${LOOKBACK_CPU_DIR}/*.cpp)
+  list(REMOVE_ITEM kernels ${LOOKBACK_CPU_DIR}/dispatch.cpp)
+  set(isas portable)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    list(APPEND isas avx2 avx512)
+  endif()
+  foreach(isa IN LISTS isas)
+    add_library(${target}_${isa} OBJECT ${kernels})
+    set_target_properties(${target}_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_include_directories(${target}_${isa} PRIVATE ${LOOKBACK_CPU_DIR}/../..)
+    target_link_libraries(${target}_${isa} PRIVATE ${flags})
+    target_compile_definitions(${target}_${isa} PRIVATE LOOKBACK_ISA=${isa} LOOKBACK_ISA_${isa})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)
+    target_compile_definitions(${target} PRIVATE LOOKBACK_ISA_${isa})
+  endforeach()
+endfunction()
