@@ -1,57 +1,58 @@
-// The paper's network (nf 64, ch_mult 1 2 2 4) at length 64: forward, and a training step, by
-// batch. GFLOP/s counts two operations a multiply-add: 101.4 M of them a sample and evaluation,
-// three times that in training (spec of score_models' layers). tile_ceiling is the same machine's
-// rate in the convolution's inner loop with everything in cache.
-#include "engine/parallel.hpp"
+// The paper's network (ch_mult 1 2 2 4): forward, and a training step, by batch, length, nf and
+// threads, in float32 and bfloat16. GFLOP/s counts two operations a multiply-add: 101.4 M of them a
+// sample and evaluation at nf 64 and length 64 (growing as nf^2, to some per cent, and with the
+// length), three times that in training. "of GEMM" is the share of the matrix product's rate.
+#include "bench/ceiling.hpp"
 #include "nn/optimizer.hpp"
 #include "nn/score_matching.hpp"
 
 #include <benchmark/benchmark.h>
 
-#ifdef __AVX512F__
-#define LOOKBACK_ISA avx512
-#define LOOKBACK_ISA_avx512
-#else
-#define LOOKBACK_ISA avx2
-#define LOOKBACK_ISA_avx2
-#endif
-#include "engine/cpu/isa.hpp"
-#include "engine/cpu/tile.hpp"
-
 using namespace lookback;
 
 namespace {
 
-constexpr double flop_per_evaluation = 2 * 101.4e6;
-
 struct Setup {
   nn::Ncsnpp network;
   Tensor t, x, z;
-  explicit Setup(std::int64_t batch)
-      : network({.channels = 2, .nf = 64, .ch_mult = {1, 2, 2, 4}}, cpu_backend()),
-        t({batch}, DType::f32, cpu_backend()), x({batch, 64, 2}, DType::f32, cpu_backend()),
-        z(empty_like(x)) {
+  double flop; // of an evaluation
+
+  explicit Setup(const benchmark::State& state)
+      : network({.channels = 2, .nf = int(state.range(2)), .ch_mult = {1, 2, 2, 4}}, cpu_backend()),
+        t({state.range(0)}, DType::f32, cpu_backend()),
+        x({state.range(0), state.range(1), 2}, DType::f32, cpu_backend()), z(empty_like(x)) {
+    set_threads(int(state.range(3)));
     network.params().initialise(1);
     cpu_backend().uniform({.seed = 1, .purpose = Purpose::training_time}, t);
     cpu_backend().normal({.seed = 1, .purpose = Purpose::sampler_start}, x);
     cpu_backend().normal({.seed = 1, .purpose = Purpose::training_noise}, z);
+    const double width = double(state.range(2)) / 64, length = double(state.range(1)) / 64;
+    flop = 2 * 101.4e6 * double(state.range(0)) * length * width * width;
   }
+  ~Setup() { set_threads(0); }
 };
 
-void report_rate(benchmark::State& state, double flop) {
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(flop * 1e-9 * double(state.iterations()), benchmark::Counter::kIsRate);
-  state.counters["threads"] = threads();
+void report(benchmark::State& state, double flop) {
+  const double gflop = flop * 1e-9 * double(state.iterations());
+  state.counters["GFLOP/s"] = benchmark::Counter(gflop, benchmark::Counter::kIsRate);
+  state.counters["of GEMM"] =
+      benchmark::Counter(gflop / bench::product_gflops(), benchmark::Counter::kIsRate);
 }
 
 void forward(benchmark::State& state) {
-  const Setup s(state.range(0));
+  const Setup s(state);
   for (auto _ : state) benchmark::DoNotOptimize(s.network(s.t, s.x));
-  report_rate(state, flop_per_evaluation * double(state.range(0)));
+  report(state, s.flop);
+}
+
+void forward_bf16(benchmark::State& state) {
+  cpu_backend().set_precision(Precision::bf16);
+  forward(state);
+  cpu_backend().set_precision(Precision::fp32);
 }
 
 void training_step(benchmark::State& state) {
-  Setup s(state.range(0));
+  Setup s(state);
   nn::Optimizer optimizer(s.network.params());
   for (auto _ : state) {
     optimizer.clear_gradient();
@@ -62,31 +63,18 @@ void training_step(benchmark::State& state) {
     }
     optimizer.update(s.network.params(), {});
   }
-  report_rate(state, 3 * flop_per_evaluation * double(state.range(0)));
+  report(state, 3 * s.flop);
 }
 
-void tile_ceiling(benchmark::State& state) {
-  constexpr int rows = cpu::LOOKBACK_ISA::tile_rows, columns = 2, count = 64;
-  alignas(64) static float x[rows][count], w[count * columns * cpu::LOOKBACK_ISA::lanes<float>];
-  std::vector<double> sink(std::size_t(threads()) * 64);
-  for (auto _ : state)
-    parallel_for(threads(), [&](std::int64_t thread) {
-      const float* row[rows];
-      for (int i = 0; i < rows; ++i) row[i] = x[i];
-      cpu::LOOKBACK_ISA::vec<float> acc[rows][columns] = {};
-      for (int repeat = 0; repeat < 10000; ++repeat) {
-        cpu::LOOKBACK_ISA::multiply<cpu::LOOKBACK_ISA::Plain<float>, rows, columns>(
-            row, count, w, columns * cpu::LOOKBACK_ISA::lanes<float>, acc);
-        benchmark::ClobberMemory();
-      }
-      for (int i = 0; i < rows; ++i) sink[std::size_t(thread) * 64] += acc[i][0][0] + acc[i][1][0];
-    });
-  report_rate(state,
-              2.0 * rows * columns * cpu::LOOKBACK_ISA::lanes<float> * count * 10000 * threads());
+// One thing varied at a time, about batch 128, length 64, nf 64, all threads (0).
+void sizes(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"batch", "length", "nf", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
+  for (const int batch : {1, 16, 128}) b->Args({batch, 64, 64, 0});
+  b->Args({128, 256, 64, 0})->Args({128, 64, 32, 0})->Args({128, 64, 64, 1});
 }
 
 } // namespace
 
-BENCHMARK(forward)->Arg(1)->Arg(16)->Arg(128)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(training_step)->Arg(16)->Arg(128)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(tile_ceiling)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(forward)->Apply(sizes);
+BENCHMARK(forward_bf16)->Apply(sizes);
+BENCHMARK(training_step)->Apply(sizes);

@@ -19,7 +19,7 @@ struct Options {
   std::filesystem::path prior, output;
   GalaxyOptions galaxy;
   ChainOptions chains;
-  std::string method = "cla-diagonal", sampler = "euler-maruyama";
+  std::string method = "cla-diagonal", sampler = "euler-maruyama", precision = "fp32";
   nn::DiagonalCla::Options cla;
 };
 
@@ -70,6 +70,7 @@ void sample(Options& o, CommandLine& line) {
   require_writable(output);
   const auto start = std::chrono::steady_clock::now();
   Backend& backend = backend_for(line.common().device);
+  backend.set_precision(o.precision == "bf16" ? Precision::bf16 : Precision::fp32);
   const nn::Prior prior = nn::read_prior(o.prior, backend);
   const bool posterior = !o.galaxy.spectrum.empty();
   require(posterior || (o.galaxy.photometry.empty() && o.galaxy.firefly.empty()),
@@ -86,7 +87,8 @@ void sample(Options& o, CommandLine& line) {
   const std::int64_t batches = (o.chains.count + o.chains.batch - 1) / o.chains.batch;
   log.say("sample: ", o.chains.count, " draws from the ",
           posterior ? "posterior by " + o.method : std::string("prior"), ", ", evaluations,
-          " network evaluations each, on ", line.common().device, " with ", threads(), " threads");
+          " network evaluations each, on ", line.common().device, " with ", threads(),
+          " threads in ", o.precision);
 
   const nn::Score prior_score = nn::prior_score(*prior.network, prior.sde);
   std::optional<SpectrumLikelihood> likelihood;
@@ -119,6 +121,7 @@ void sample(Options& o, CommandLine& line) {
                        {"age_of_universe_gyr", "Gyr", {physics::age_gyr(redshift)}}};
   samples.attributes = {{"method", posterior ? o.method : std::string("prior")},
                         {"sampler", o.sampler},
+                        {"precision", o.precision},
                         {"seed", std::int64_t(line.common().seed)},
                         {"network_evaluations", evaluations * o.chains.count},
                         {"sha256_prior", sha256_of_file(o.prior)}};
@@ -148,6 +151,8 @@ int main(int argc, char** argv) {
   line.output(o.output, "the draws (lookback-samples)");
   line.option("--count", o.chains.count, "N", "draws")->check(in_range(1, 10000000));
   line.choice("--sampler", o.sampler, {"euler-maruyama"}, "integrator of the reverse SDE");
+  line.choice("--precision", o.precision, {"fp32", "bf16"},
+              "factors of the network's convolutions; sums are float32");
   line.option("--steps", o.chains.steps, "N", "steps of the sampler")->check(in_range(1, 1000000));
   line.option("--batch", o.chains.batch, "N", "chains at a time; results do not depend on it")
       ->check(in_range(1, 100000));
