@@ -36,6 +36,11 @@ public:
   template <class T>
   std::vector<T> read_raw(const std::string& dataset, const Extents& expected = {}) const;
 
+  // Rows first ... first + count - 1 of the first axis, as read: for data larger than memory.
+  template <class T> // float, double, std::int64_t
+  std::vector<T> read_rows(const std::string& dataset, std::int64_t first,
+                           std::int64_t count) const;
+
   std::vector<std::string> read_strings(const std::string& dataset) const;
 
   // Attributes of a group or dataset ("/" is the file). Scalars and 1-element arrays are alike.

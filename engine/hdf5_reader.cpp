@@ -107,9 +107,33 @@ struct H5Reader::Impl {
     const double limit = stored * (layout == H5D_CHUNKED ? strongest_compression : 1);
     check(bytes <= limit, "dataset '", name, "' claims the shape ", shape_text(shape),
           ", more than its ", stored, " stored bytes can hold");
-    check(bytes <= memory_bytes(), "dataset '", name, "' of shape ", shape_text(shape),
-          " is larger than this machine's memory");
     return std::size_t(bytes / double(element_bytes) + 0.5);
+  }
+
+  // The size in bytes of an element of a dataset, which must hold numbers that T can take.
+  template <class T>
+  std::size_t element_bytes(const Handle& dataset, const std::string& name) const {
+    Handle type(H5Dget_type(dataset));
+    const auto kind = H5Tget_class(type);
+    const bool whole =
+        kind == H5T_INTEGER || kind == H5T_ENUM; // h5py writes bool as an enumeration
+    check(whole || kind == H5T_FLOAT, "dataset '", name, "' is not numeric");
+    check(whole || std::is_floating_point_v<T>, "dataset '", name, "' must hold whole numbers");
+    return H5Tget_size(type);
+  }
+
+  void check_read(bool good, const std::string& name) const {
+    check(good, "dataset '", name,
+          "' is damaged, or compressed by a filter that this HDF5 library lacks");
+  }
+
+  template <class T>
+  void check_finite(const std::vector<T>& values, const std::string& name,
+                    std::int64_t first = 0) const {
+    if constexpr (std::is_floating_point_v<T>)
+      for (std::size_t i = 0; i < values.size(); ++i)
+        check(std::isfinite(values[i]), "dataset '", name, "' holds NaN or Inf (first at element ",
+              first + std::int64_t(i), ")");
   }
 
   Handle attribute(const std::string& object, const std::string& name) const {
@@ -185,18 +209,14 @@ std::vector<T> H5Reader::read_raw(const std::string& name, const Extents& expect
     const Extents shape = impl_->extents(dataset, name);
     impl_->check(expected.empty() || matches(shape, expected), "dataset '", name,
                  "' has the shape ", shape_text(shape), ", expected ", shape_text(expected));
-    Handle type(H5Dget_type(dataset));
-    const auto kind = H5Tget_class(type);
-    const bool whole =
-        kind == H5T_INTEGER || kind == H5T_ENUM; // h5py writes bool as an enumeration
-    impl_->check(whole || kind == H5T_FLOAT, "dataset '", name, "' is not numeric");
-    impl_->check(whole || std::is_floating_point_v<T>, "dataset '", name,
-                 "' must hold whole numbers");
-    std::vector<T> values(impl_->checked_count(dataset, name, H5Tget_size(type)));
+    const std::size_t bytes = impl_->element_bytes<T>(dataset, name);
+    const std::size_t count = impl_->checked_count(dataset, name, bytes);
+    impl_->check(double(count) * double(bytes) <= memory_bytes(), "dataset '", name, "' of shape ",
+                 shape_text(shape), " is larger than this machine's memory");
+    std::vector<T> values(count);
     const bool good = values.empty() || H5Dread(dataset, native_type<T>(), H5S_ALL, H5S_ALL,
                                                 H5P_DEFAULT, values.data()) >= 0;
-    impl_->check(good, "dataset '", name,
-                 "' is damaged, or compressed by a filter that this HDF5 library lacks");
+    impl_->check_read(good, name);
     return values;
   }
 }
@@ -204,10 +224,34 @@ std::vector<T> H5Reader::read_raw(const std::string& name, const Extents& expect
 template <class T>
 std::vector<T> H5Reader::read(const std::string& name, const Extents& expected) const {
   auto values = read_raw<T>(name, expected);
-  if constexpr (std::is_floating_point_v<T>)
-    for (std::size_t i = 0; i < values.size(); ++i)
-      impl_->check(std::isfinite(values[i]), "dataset '", name,
-                   "' holds NaN or Inf (first at element ", i, ")");
+  impl_->check_finite(values, name);
+  return values;
+}
+
+template <class T>
+std::vector<T> H5Reader::read_rows(const std::string& name, std::int64_t first,
+                                   std::int64_t count) const {
+  const Handle dataset = impl_->dataset(name);
+  const Extents shape = impl_->extents(dataset, name);
+  const std::size_t elements =
+      impl_->checked_count(dataset, name, impl_->element_bytes<T>(dataset, name));
+  impl_->check(!shape.empty() && first >= 0 && count >= 0 && first <= shape[0] - count, "rows ",
+               first, " to ", first + count, " were asked of dataset '", name, "' of shape ",
+               shape_text(shape));
+  if (elements == 0 || count == 0) return {};
+  const std::int64_t row = std::int64_t(elements) / shape[0];
+  std::vector<hsize_t> start(shape.size(), 0), extent(shape.begin(), shape.end());
+  start[0] = hsize_t(first);
+  extent[0] = hsize_t(count);
+  Handle memory(H5Screate_simple(int(extent.size()), extent.data(), nullptr));
+  Handle stored(H5Dget_space(dataset));
+  std::vector<T> values(std::size_t(row * count));
+  const bool good =
+      H5Sselect_hyperslab(stored, H5S_SELECT_SET, start.data(), nullptr, extent.data(), nullptr) >=
+          0 &&
+      H5Dread(dataset, native_type<T>(), memory, stored, H5P_DEFAULT, values.data()) >= 0;
+  impl_->check_read(good, name);
+  impl_->check_finite(values, name, first * row);
   return values;
 }
 
@@ -294,5 +338,11 @@ template std::vector<float> H5Reader::read_raw(const std::string&, const Extents
 template std::vector<double> H5Reader::read_raw(const std::string&, const Extents&) const;
 template std::vector<std::int64_t> H5Reader::read_raw(const std::string&, const Extents&) const;
 template std::vector<std::uint8_t> H5Reader::read_raw(const std::string&, const Extents&) const;
+template std::vector<float> H5Reader::read_rows(const std::string&, std::int64_t,
+                                                std::int64_t) const;
+template std::vector<double> H5Reader::read_rows(const std::string&, std::int64_t,
+                                                 std::int64_t) const;
+template std::vector<std::int64_t> H5Reader::read_rows(const std::string&, std::int64_t,
+                                                       std::int64_t) const;
 
 } // namespace lookback

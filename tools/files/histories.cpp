@@ -72,6 +72,7 @@ void write_histories(const OutputFile& output, const Histories& h) {
   if (!h.mass_formed_msun.empty())
     writer.write<float>("mass_formed_msun", {h.count}, h.mass_formed_msun, "Msun");
   if (!h.is_test.empty()) writer.write<std::uint8_t>("is_test", {h.count}, h.is_test);
+  for (const auto& [cut, left] : h.selection) writer.attribute("selection", cut, left);
   writer.commit();
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lookback::tools {
@@ -20,6 +21,8 @@ struct Histories {
   std::vector<float> mass_formed_msun;  // [count] or empty
   std::vector<std::uint8_t> is_test;    // [count] 1: held out of training; or empty
   std::string source;                   // where they come from, for people; may be empty
+  // How many were left after each cut, in this order: attributes of the group `selection`.
+  std::vector<std::pair<std::string, std::int64_t>> selection;
 };
 
 // Errors: sizes that disagree, edges negative or not increasing, NaN or Inf, is_test not 0 or 1.
