@@ -24,11 +24,6 @@ namespace {
 constexpr const char* layout = "formats/SYNTHETIC_manga-firefly-layout.fits";
 constexpr int galaxies = 3, cells = 20, slots = 8, channels = 4;
 
-std::string bytes_of(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 // Where the data of the HDU of this name begin: the block after that with END.
 std::size_t data_begin(const std::string& file, const std::string& name) {
   const auto end = file.find("END     ", file.find("EXTNAME = '" + name + "'"));

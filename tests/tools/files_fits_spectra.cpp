@@ -2,6 +2,7 @@
 // damaged copies.
 #include "tests/golden.hpp"
 #include "tests/tools/files_helpers.hpp"
+#include "tests/tools/observations.hpp"
 #include "tools/files/fits_units.hpp"
 #include "tools/files/observation.hpp"
 #include "tools/files/vacuum.hpp"
@@ -21,22 +22,6 @@ namespace {
 constexpr const char* old_sdss = "spectra/ppxf_NGC3522_SDSS.fits";
 constexpr const char* legac = "spectra/legac_M19_56670_v3.0.fits";
 constexpr const char* vandels = "spectra/VANDELS_CDFS_017433.fits";
-
-Observation read(const fs::path& file, const ObservationOptions& options = {}) {
-  std::vector<std::string> warnings;
-  return read_observation(file, options, warnings);
-}
-
-int lost(const Observation& o, const std::string& reason) {
-  for (const auto& [name, pixels] : pixels_lost(o))
-    if (name == reason) return pixels;
-  return -1;
-}
-
-std::string bytes_of(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 // Texts of equal length, so that no byte moves.
 std::string replaced(std::string bytes, const std::string& from, const std::string& to) {

@@ -1,10 +1,13 @@
-// What the tests of files share: a folder of their own, and the sentence of an error.
+// What the tests of files share: a folder of their own, the bytes of a file, and the sentence of an
+// error.
 #pragma once
 
 #include "engine/error.hpp"
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <unistd.h>
 
@@ -23,6 +26,11 @@ struct Folder {
     return std::size_t(std::distance(std::filesystem::directory_iterator(path), {}));
   }
 };
+
+inline std::string bytes_of(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
 
 template <class Action> std::string message(const Action& action) {
   try {

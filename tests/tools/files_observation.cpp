@@ -4,6 +4,7 @@
 
 #include "tests/golden.hpp"
 #include "tests/tools/files_helpers.hpp"
+#include "tests/tools/observations.hpp"
 #include "tools/files/spectra.hpp"
 #include "tools/files/vacuum.hpp"
 
@@ -17,22 +18,6 @@ using namespace lookback::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-Observation read(const fs::path& file, const ObservationOptions& options = {}) {
-  std::vector<std::string> warnings;
-  return read_observation(file, options, warnings);
-}
-
-int lost(const Observation& o, const std::string& reason) {
-  for (const auto& [name, pixels] : pixels_lost(o))
-    if (name == reason) return pixels;
-  return -1;
-}
-
-std::string read_bytes(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 void write_bytes(const fs::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary) << bytes;
@@ -101,7 +86,7 @@ TEST_CASE("a spectrum that is cut, damaged or empty is refused in one sentence")
   const auto file = golden("spectra/spec-0266-51602-0573.fits");
   if (file.empty()) return;
   const Folder folder;
-  const std::string whole = read_bytes(file);
+  const std::string whole = bytes_of(file);
   const auto refusal = [&](const std::string& bytes, const ObservationOptions& options = {}) {
     write_bytes(folder / "s.fits", bytes);
     const std::string sentence = message([&] { read(folder / "s.fits", options); });
