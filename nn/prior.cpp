@@ -144,6 +144,8 @@ std::optional<TrainingState> read_training(const std::filesystem::path& path, Pr
   read_weights(file, "weights", params, state.optimizer.average);
   state.optimizer.step = std::int64_t(file.number("training", "step"));
   state.losses = file.read<float>("training/losses", {-1});
+  if (file.has_attribute("training", "epoch_loss"))
+    state.epoch_loss = file.number("training", "epoch_loss");
   return state;
 }
 
@@ -164,6 +166,7 @@ void write_prior(const std::filesystem::path& path, const Prior& prior,
     write_weights(file, "training/moment_1", params, training->optimizer.moment_1);
     write_weights(file, "training/moment_2", params, training->optimizer.moment_2);
     file.attribute("training", "step", training->optimizer.step);
+    file.attribute("training", "epoch_loss", training->epoch_loss);
     file.write<float>("training/losses", {std::int64_t(training->losses.size())}, training->losses);
   }
   file.commit();

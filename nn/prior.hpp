@@ -20,6 +20,7 @@ struct Normalization {
 struct TrainingState {
   Optimizer optimizer;
   std::vector<float> losses; // mean loss of every epoch done
+  double epoch_loss = 0;     // sum over the steps done of the current epoch
 };
 
 struct Prior {

@@ -4,6 +4,17 @@
 #include <numeric>
 
 namespace lookback::nn {
+namespace {
+
+// A loss this many times L C, which a network that has learned nothing has, is no fluctuation.
+constexpr double divergence = 1000;
+
+void require_sound(std::int64_t step, const char* what, double value, double limit) {
+  require(std::isfinite(value) && value <= limit, "training: the ", what, " is ", value,
+          " at step ", step + 1, ", so training diverges; lower --learning-rate or set --clip");
+}
+
+} // namespace
 
 Normalization normalization_of(std::span<const float> data, std::int64_t length,
                                std::span<const std::string> names) {
@@ -87,15 +98,13 @@ Trainer::Step Trainer::step() {
     tape.backward(value);
     loss = value.values<float>()[0];
   }
-  require(std::isfinite(loss), "training: the loss is not finite at step ", step,
-          "; lower --learning-rate or set --clip, and resume from the last checkpoint");
+  require_sound(step, "loss", loss, divergence * double(size));
   const double norm = state_.optimizer.update(params, options_.optimizer);
-  epoch_loss_ += loss;
-  ++epoch_steps_;
+  require_sound(step, "norm of the gradient", norm, INFINITY);
+  state_.epoch_loss += loss;
   if (state_.optimizer.step % steps_per_epoch_ == 0) {
-    state_.losses.push_back(float(epoch_loss_ / double(epoch_steps_)));
-    epoch_loss_ = 0;
-    epoch_steps_ = 0;
+    state_.losses.push_back(float(state_.epoch_loss / double(steps_per_epoch_)));
+    state_.epoch_loss = 0;
   }
   return {loss, norm};
 }

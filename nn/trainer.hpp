@@ -32,8 +32,9 @@ public:
   struct Step {
     double loss, gradient_norm;
   };
-  // One step; at the end of an epoch its mean loss joins state.losses. Errors: the loss is not
-  // finite.
+  // One step; at the end of an epoch its mean loss joins state.losses. Errors: loss or gradient not
+  // finite, or the loss far above that of a network that has learned nothing; the state is then
+  // spoiled.
   Step step();
 
 private:
@@ -45,8 +46,6 @@ private:
   TrainingOptions options_;
   std::int64_t samples_, steps_per_epoch_, shuffled_epoch_ = -1;
   std::vector<std::int64_t> order_;
-  double epoch_loss_ = 0;
-  std::int64_t epoch_steps_ = 0; // of this run, in the current epoch
 };
 
 } // namespace lookback::nn
