@@ -2,6 +2,7 @@
 #include "tools/prepare/tng.hpp"
 #include "engine/error.hpp"
 #include "engine/hdf5.hpp"
+#include "tests/golden.hpp"
 #include "tests/tools/files_helpers.hpp"
 #include "tests/tools/run_tool.hpp"
 #include "tools/files/tng_catalogue.hpp"
@@ -86,6 +87,34 @@ TEST_CASE("the clock of TNG is the integral of da / (a H) and turns back") {
     CHECK(c.age_gyr(a) == doctest::Approx(2.0 / 3 * hubble_time_gyr * sum).epsilon(1e-8));
     CHECK(c.scale_factor(c.age_gyr(a)) == doctest::Approx(a).epsilon(1e-13));
   }
+}
+
+TEST_CASE(
+    "star particles of a real TNG galaxy are read with their masses, metals and birth times") {
+  const auto sample = golden("simulations/SimSpin_example_IllustrisTNG.hdf5");
+  const auto known = golden("simulations/sfh_simspin_particles_5.h5");
+  if (sample.empty() || known.empty()) return;
+  const Folder folder;
+  std::filesystem::create_directory(folder / "snapdir_078");
+  std::filesystem::copy_file(sample, folder / "snapdir_078/snap_078.0.hdf5");
+  TngStars stars(folder.path, 78);
+  REQUIRE(stars.count() == 2000); // the header claims 123468
+  const StarBlock& block = stars.block_at(0);
+  const H5Reader reader(known);
+  const auto mass = reader.read<double>("IllustrisTNG/initial_mass_msun");
+  const auto z = reader.read<double>("IllustrisTNG/metallicity");
+  const auto birth = reader.read_raw<double>("IllustrisTNG/birth_time_gyr"); // NaN: wind
+  int wind = 0;
+  for (std::size_t i = 0; i < 2000; ++i) {
+    CHECK(block.mass_msun[i] == doctest::Approx(mass[i]).epsilon(1e-12));
+    CHECK(block.z[i] == z[i]);
+    if (block.scale_factor[i] <= 0)
+      ++wind;
+    else // the length of the year is not stated: Julian, tropical and Gregorian differ by 2e-5
+      CHECK(stars.cosmology().age_gyr(block.scale_factor[i]) ==
+            doctest::Approx(birth[i]).epsilon(3e-5));
+  }
+  CHECK(wind == 4);
 }
 
 TEST_CASE("prepare tng finds the known truth, to the rounding of the particles") {

@@ -123,8 +123,9 @@ void TngStars::check_block(const H5Reader& reader) const {
   const auto check = [&](const char* name, const std::vector<double>& values, double low,
                          double high) {
     for (const double v : values)
-      require(v >= low && v <= high, "'", reader.file().string(), "': dataset '", name, "' holds ",
-              v, ", expected ", low, " to ", high);
+      if (!(v >= low && v <= high)) [[unlikely]]
+        fail("'", reader.file().string(), "': dataset '", name, "' holds ", v, ", expected ", low,
+             " to ", high);
   };
   constexpr double any = std::numeric_limits<double>::max();
   check(mass_name, block_.mass_msun, 0, any);
