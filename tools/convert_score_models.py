@@ -21,10 +21,10 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from pickle import UnpicklingError
 
 import h5py
 import numpy as np
-import torch
 
 AGE_OF_THE_UNIVERSE_GYR = 13.797616  # Planck 2015
 SUPPORTED = {"model_architecture": "NCSNpp", "sde": "ve", "resblock_type": "biggan",
@@ -82,6 +82,7 @@ def read_hyperparameters(folder):
 
 
 def read_weights(path):
+    import torch  # here, since it takes seconds, which no refusal should
     state = torch.load(path, map_location="cpu", weights_only=True)
     return {name.removeprefix("model."): np.asarray(tensor, dtype="f4")
             for name, tensor in state.items()}
@@ -151,12 +152,12 @@ def to_score_models(options):
         if file.attrs.get("format") != "lookback-prior":
             fail("'", options.to_score_models, "' is no lookback-prior")
         hyper = {name: plain(value) for name, value in file["hyperparameters"].attrs.items()}
-        weights = {name: torch.from_numpy(data[:].astype("f4"))
-                   for name, data in file["weights"].items()}
+        weights = {name: data[:].astype("f4") for name, data in file["weights"].items()}
         kept = {"bin_edges_gyr": file["bin_edges_gyr"][:].tolist(),
                 "mean": file["normalization/mean"][:].tolist(),
                 "std": file["normalization/std"][:].tolist()}
         losses = file["training/losses"][:] if "training/losses" in file else []
+    import torch
     cost = float(losses[-1]) if len(losses) else 0.0
     hyper.pop("length", None)
     hyper.update({name: bool(hyper[name]) for name in SWITCHES if name in hyper}, **NOT_IN_A_PRIOR)
@@ -167,7 +168,8 @@ def to_score_models(options):
         (temporary / "model_hparams.json").write_text(json.dumps(hyper, indent=4))
         (temporary / "lookback.json").write_text(json.dumps(kept))
         (temporary / "score_sheet.txt").write_text(f"1 {cost}\n")
-        torch.save(weights, temporary / f"checkpoint_{cost:.4e}_001.pt")
+        torch.save({name: torch.from_numpy(values) for name, values in weights.items()},
+                   temporary / f"checkpoint_{cost:.4e}_001.pt")
         temporary.rename(target)
     except BaseException:
         shutil.rmtree(temporary)
@@ -178,8 +180,8 @@ def main():
     options = arguments()
     try:
         to_score_models(options) if options.to_score_models else to_prior(options)
-    except (OSError, KeyError, ValueError) as error:
-        fail(error)
+    except (ImportError, OSError, KeyError, ValueError, RuntimeError, UnpicklingError) as error:
+        fail(options.input or options.to_score_models, ": ", str(error).splitlines()[0])
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ int convert(const std::vector<std::filesystem::path>& arguments) {
 }
 
 bool no_torch() {
-  if (run_python("-c 'import numpy, h5py, torch'") == 0) return false;
+  static const bool found = run_python("-c 'import numpy, h5py, torch'") == 0;
+  if (found) return false;
   std::printf("SKIPPED: %s has no numpy, h5py and torch (CMake option LOOKBACK_PYTHON)\n",
               LOOKBACK_PYTHON);
   return true;
