@@ -235,8 +235,8 @@ std::vector<T> H5Reader::read_rows(const std::string& name, std::int64_t first,
   const Extents shape = impl_->extents(dataset, name);
   const std::size_t elements =
       impl_->checked_count(dataset, name, impl_->element_bytes<T>(dataset, name));
-  impl_->check(!shape.empty() && first >= 0 && count >= 0 && first <= shape[0] - count, "rows ",
-               first, " to ", first + count, " were asked of dataset '", name, "' of shape ",
+  impl_->check(!shape.empty() && first >= 0 && count >= 0 && first <= shape[0] - count, count,
+               " rows from row ", first, " on were asked of dataset '", name, "' of shape ",
                shape_text(shape));
   if (elements == 0 || count == 0) return {};
   const std::int64_t row = std::int64_t(elements) / shape[0];
