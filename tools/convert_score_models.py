@@ -21,7 +21,6 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from pickle import UnpicklingError
 
 import h5py
 import numpy as np
@@ -83,7 +82,10 @@ def read_hyperparameters(folder):
 
 def read_weights(path):
     import torch  # here, since it takes seconds, which no refusal should
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # PyTorch raises many kinds
+        fail("'", path, "' cannot be read as a checkpoint; is the file whole?")
     return {name.removeprefix("model."): np.asarray(tensor, dtype="f4")
             for name, tensor in state.items()}
 
@@ -180,7 +182,7 @@ def main():
     options = arguments()
     try:
         to_score_models(options) if options.to_score_models else to_prior(options)
-    except (ImportError, OSError, KeyError, ValueError, RuntimeError, UnpicklingError) as error:
+    except (ImportError, OSError, KeyError, ValueError) as error:
         fail(options.input or options.to_score_models, ": ", str(error).splitlines()[0])
 
 
