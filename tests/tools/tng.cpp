@@ -163,6 +163,18 @@ TEST_CASE("histories are the same bits for any chunking, with and without offset
   }
 }
 
+TEST_CASE("the file names of the first Illustris are read too") {
+  const Folder folder;
+  write_mock(folder.path, 40, 2, 9);
+  const Histories reference = read_mock(folder.path);
+  const auto groups = folder / "output/groups_099", stars = folder / "output/snapdir_099";
+  for (const std::string end : {"_099.0.hdf5", "_099.1.hdf5"}) {
+    std::filesystem::rename(groups / ("fof_subhalo_tab" + end), groups / ("groups" + end));
+    std::filesystem::rename(stars / ("snap" + end), stars / ("snapshot" + end));
+  }
+  CHECK(read_mock(folder.path).sfr_msun_per_yr == reference.sfr_msun_per_yr);
+}
+
 TEST_CASE("each cut of prepare tng is an option, and the split holds out a seeded fifth") {
   const Folder folder;
   const Histories truth = write_mock(folder.path, 300, 2, 3);
