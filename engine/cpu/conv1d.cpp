@@ -11,8 +11,8 @@ constexpr int column_vectors = 2;
 template <class T> constexpr std::int64_t panel_width = column_vectors* lanes<T>;
 constexpr std::int64_t tiles_per_piece = 8;
 constexpr std::int64_t most_taps = 15;
-constexpr std::int64_t least_bf16 =
-    16; // channels: with fewer, rounding them costs more than it saves
+// Channels: rounding fewer costs more than it saves.
+constexpr std::int64_t least_bf16 = 16;
 
 // The factors of a convolution as the tiles read them: x of `width` factors a row, and the weights
 // in panels of columns, the last of which may be a copy padded with zeros.
@@ -115,6 +115,8 @@ void edge_tile(const TileRows<M>& rows, std::int64_t taps, std::int64_t width,
 // y (+)= scale (x * w + bias + embedding + residual), y of `co` channels
 template <class M>
 void convolve(const Factors<M>& f, std::int64_t co, const ConvEpilogue& e, Out y) {
+  require(f.taps <= most_taps, "conv1d: ", f.taps, " taps given, at most ", most_taps,
+          " are supported");
   using T = typename M::Sum;
   constexpr std::int64_t panel_columns = panel_width<T>;
   const std::int64_t panels = (co + panel_columns - 1) / panel_columns, total = f.signal.rows();
@@ -133,11 +135,11 @@ void convolve(const Factors<M>& f, std::int64_t co, const ConvEpilogue& e, Out y
     for (std::int64_t first = task / panels * rows_per_piece; first < end; first += tile_rows) {
       const std::int64_t height = std::min<std::int64_t>(tile_rows, end - first);
       const TileRows<M> rows(f, first, height);
-      const std::int64_t at = first * co + j;
+      const std::int64_t corner = first * co + j;
       TileTerms<T> terms{shifted(bias, j),
-                         shifted(residual, at),
+                         shifted(residual, corner),
                          {},
-                         y.tensor.data<T>() + at,
+                         y.tensor.data<T>() + corner,
                          co,
                          T(e.scale),
                          y.add};
@@ -326,8 +328,6 @@ void weight_gradient(double factor, const Tensor& x, const Tensor& dy, Out dw,
 
 void CpuBackend::conv1d(const Tensor& x, const Tensor& w, const ConvEpilogue& epilogue,
                         const Tensor& y) {
-  require(w.shape()[0] <= most_taps, "conv1d: ", w.shape()[0], " taps given, at most ", most_taps,
-          " are supported");
   const Out out{y, false};
   if (precision() == Precision::bf16 && x.dtype() == DType::f32 && w.shape()[1] >= least_bf16)
     return convolve_bf16(x, w, epilogue, out, *this);

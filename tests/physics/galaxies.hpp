@@ -16,6 +16,15 @@ inline Eigen::VectorXd vector(const std::vector<double>& values) {
   return Eigen::Map<const Eigen::VectorXd>(values.data(), Eigen::Index(values.size()));
 }
 
+// The history of a case of csp.h5: SFR above log Z.
+inline Eigen::VectorXd golden_history(const H5Reader& file, const std::string& group) {
+  const Eigen::VectorXd sfr = vector(file.read<double>(group + "/sfr")),
+                        log_z = vector(file.read<double>(group + "/logZ"));
+  Eigen::VectorXd history(sfr.size() + log_z.size());
+  history << sfr, log_z;
+  return history;
+}
+
 // Uniform in [low, high], the same numbers in every run.
 inline Eigen::MatrixXd uniform(Eigen::Index rows, Eigen::Index cols, double low, double high,
                                unsigned seed) {

@@ -25,14 +25,6 @@ constexpr double flux_tolerance = 1e-11;     // spec-physics section 9; the cont
 constexpr double jacobian_tolerance = 1e-10; // of a column's maximum; the contract asks 1e-8
 constexpr double flux_unit = 1e-17;
 
-VectorXd golden_history(const H5Reader& file, const std::string& name) {
-  const auto sfr = file.read<double>("cases/" + name + "/sfr");
-  const auto log_z = file.read<double>("cases/" + name + "/logZ");
-  VectorXd history(sfr.size() + log_z.size());
-  history << test::vector(sfr), test::vector(log_z);
-  return history;
-}
-
 // The whole way as separate stages on the grid's own wavelengths: the readable form of the model.
 Chain stages(const SspGrid& grid, const TimeBins& bins, double z, double a_v,
              std::span<const double> wavelength) {
@@ -74,7 +66,8 @@ TEST_CASE("the rest-frame spectrum, its attenuation and its flux agree with the 
     const double z = file.number(group, "principal_z"), a_v = file.number(group, "principal_av");
     const ObservedBins seen = observe(bins, age_gyr(z));
     const HistoryWeights weights(64, seen.formed, grid.log_z_zsun);
-    const VectorXd rest = rest_frame_basis(grid, seen) * weights.value(golden_history(file, name));
+    const VectorXd rest = rest_frame_basis(grid, seen) *
+                          weights.value(test::golden_history(file, std::string("cases/") + name));
     const VectorXd attenuated = rest.cwiseProduct(transmission(curve, a_v));
     const VectorXd flux = flux_per_luminosity(z, grid.lsun_erg_per_s) * attenuated;
     const auto error = [&](const VectorXd& got, const char* dataset) {
@@ -101,7 +94,7 @@ TEST_CASE("the spectra of the other age rules agree with the golden variants") {
     const std::string group = "cases/" + name;
     const ObservedBins seen = observe(bins, age_gyr(file.number(group, "principal_z")));
     const HistoryWeights weights(64, seen.formed, grid.log_z_zsun);
-    const VectorXd c = weights.value(golden_history(file, name));
+    const VectorXd c = weights.value(test::golden_history(file, std::string("cases/") + name));
     for (const auto& [rule, dataset] : {std::pair{AgeRule::bin_centre, "/rest_csp_bin_centre"},
                                         {AgeRule::linear_in_age, "/rest_csp_linage"}}) {
       const MatrixXd mass = mass_per_sfr(seen, grid.age_gyr, rule);
@@ -141,7 +134,7 @@ TEST_CASE("the SDSS flux of every golden history agrees at every redshift and A_
   MatrixXd histories(128, names.size());
   std::vector<std::vector<double>> expected; // [case][z, A_V, pixel]
   for (std::size_t c = 0; c < names.size(); ++c) {
-    histories.col(c) = golden_history(file, names[c]);
+    histories.col(c) = test::golden_history(file, std::string("cases/") + names[c]);
     expected.push_back(file.read<double>("cases/" + names[c] + "/obs_flux_sdss_all"));
   }
   double largest = 0;
@@ -172,7 +165,7 @@ TEST_CASE("the Jacobians agree with the golden ones") {
     const std::string group = "cases/" + name;
     const GalaxyModel model(grid, bins, file.number(group, "principal_z"),
                             file.number(group, "principal_av"), wavelength);
-    const MatrixXd j = model.jacobian(golden_history(file, name));
+    const MatrixXd j = model.jacobian(test::golden_history(file, std::string("cases/") + name));
     const auto by_sfr = file.read<double>("jacobian/" + name + "/dF_dSFR");
     const auto by_log_z = file.read<double>("jacobian/" + name + "/dF_dlogZ");
     for (Index i = 0; i < 128; ++i) {

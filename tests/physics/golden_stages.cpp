@@ -41,12 +41,6 @@ MatrixXd rows(const H5Reader& file, const std::string& name, Index count) {
   return Eigen::Map<const MatrixXd>(values.data(), values.size() / count, count).transpose();
 }
 
-VectorXd history(const H5Reader& file, const std::string& group) {
-  VectorXd x(128);
-  x << read(file, group + "/sfr"), read(file, group + "/logZ");
-  return x;
-}
-
 double largest_difference(const MatrixXd& a, const MatrixXd& b) {
   return (a - b).cwiseAbs().maxCoeff();
 }
@@ -110,13 +104,13 @@ TEST_CASE("mass, rest-frame light and dust screen agree with the golden ones at 
     const HistoryWeights weights(64, seen.formed, grid.log_z_zsun);
     for (const auto& name : file.list("cases")) {
       const std::string group = "cases/" + name;
-      const VectorXd c = weights.value(history(file, group));
+      const VectorXd c = weights.value(test::golden_history(file, group));
       const VectorXd rest = rows(file, group + "/rest_csp_all_z", 4).row(n);
       CHECK(test::largest_ratio_error(basis * c, rest) < flux_tolerance);
       // Formed mass is the sum of rate and duration, and that of all nodes.
       const MatrixXd by_node = (mass * c.reshaped(seen.formed, grid.metallicities())).transpose();
       const double formed = read(file, group + "/mass_formed")[n];
-      const VectorXd rates = history(file, group).head(64);
+      const VectorXd rates = test::golden_history(file, group).head(64);
       CHECK(std::abs(1e9 * rates.dot(seen.duration_gyr) - formed) <= 1e-11 * formed);
       CHECK(std::abs(by_node.sum() - formed) <= 1e-11 * formed);
       if (z == file.number(group, "principal_z"))
