@@ -23,6 +23,7 @@ struct NcsnppConfig {
   double fourier_scale = 16;
   std::string combine_method = "sum"; // or cat
   bool attention = true;
+  bool preconditioned = false; // ours: see nn/score_matching.hpp
 
   std::int64_t length_divisor() const { return std::int64_t(1) << (ch_mult.size() - 1); }
 };

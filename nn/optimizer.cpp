@@ -1,12 +1,17 @@
 #include "nn/optimizer.hpp"
 
 #include <cmath>
+#include <numbers>
 
 namespace lookback::nn {
 
 double OptimizerOptions::rate(std::int64_t step) const {
-  if (warmup <= 0) return learning_rate;
-  return learning_rate * double(std::min(step, warmup - 1)) / double(warmup);
+  double rate = learning_rate;
+  if (warmup > 0) rate *= double(std::min(step, warmup - 1)) / double(warmup);
+  if (cosine_steps > 0)
+    rate *=
+        0.5 + 0.5 * std::cos(std::numbers::pi * std::min(1.0, double(step) / double(cosine_steps)));
+  return rate;
 }
 
 double OptimizerOptions::decay(std::int64_t step) const {

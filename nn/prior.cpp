@@ -47,6 +47,7 @@ void read_hyperparameters(const H5Reader& file, Prior& prior) {
   h.number("fourier_scale", c.fourier_scale);
   h.text("combine_method", c.combine_method);
   h.number("attention", c.attention);
+  h.number("preconditioned", c.preconditioned);
   h.number("sigma_min", prior.sde.sigma_min);
   h.number("sigma_max", prior.sde.sigma_max);
   h.number("T", prior.sde.T);
@@ -89,6 +90,7 @@ void write_hyperparameters(H5Writer& file, const Prior& prior) {
   number("fourier_scale", c.fourier_scale);
   file.attribute(hyper, "combine_method", c.combine_method);
   whole("attention", c.attention);
+  whole("preconditioned", c.preconditioned);
   whole("dimensions", 1);
   number("dropout", 0);
   file.attribute(hyper, "resblock_type", "biggan");
@@ -124,6 +126,10 @@ Prior read_prior(const std::filesystem::path& path, Backend& backend, DType dtyp
   prior.normalization.std = file.read<double>("normalization/std", {C, L});
   for (double s : prior.normalization.std)
     require(s > 0, path.string(), ": normalization/std holds ", s, "; expected positive numbers");
+  if (file.has_attribute("normalization", "sfr_variable"))
+    prior.normalization.sfr = sfr_variable(file.text("normalization", "sfr_variable"));
+  if (prior.normalization.sfr != SfrVariable::linear)
+    prior.normalization.floor = file.number("normalization", "sfr_floor");
   prior.bin_edges_gyr = file.read<double>("bin_edges_gyr", {L + 1});
   for (std::size_t i = 1; i < prior.bin_edges_gyr.size(); ++i)
     require(prior.bin_edges_gyr[i] > prior.bin_edges_gyr[i - 1], path.string(),
@@ -160,6 +166,9 @@ void write_prior(const std::filesystem::path& path, const Prior& prior,
   write_weights(file, "weights", params, training ? training->optimizer.average : params.flat());
   file.write<double>("normalization/mean", {C, L}, prior.normalization.mean);
   file.write<double>("normalization/std", {C, L}, prior.normalization.std);
+  file.attribute("normalization", "sfr_variable", name_of(prior.normalization.sfr));
+  if (prior.normalization.sfr != SfrVariable::linear)
+    file.attribute("normalization", "sfr_floor", prior.normalization.floor);
   file.write<double>("bin_edges_gyr", {L + 1}, prior.bin_edges_gyr, "Gyr");
   if (training) {
     write_weights(file, "training/raw", params, params.flat());

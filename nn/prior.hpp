@@ -3,18 +3,13 @@
 
 #include "nn/optimizer.hpp"
 #include "nn/score_matching.hpp"
+#include "nn/variables.hpp"
 
 #include <filesystem>
 #include <memory>
 #include <optional>
 
 namespace lookback::nn {
-
-// x = (value - mean)/std per channel and bin; [C, L] row-major, channel 0 SFR, channel 1 log10
-// Z/Zsun.
-struct Normalization {
-  std::vector<double> mean, std;
-};
 
 // What training needs to go on from where it stopped; random numbers are functions of `step`.
 struct TrainingState {

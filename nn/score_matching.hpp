@@ -1,21 +1,47 @@
-// Denoising score matching (Vincent 2011) with the weighting of Song et al. 2021: the network r
-// predicts -z, so that the score is r(t, x_t)/sigma(t).
+// Denoising score matching (Vincent 2011): r(t, x) = sigma(t) score predicts -z. It is the network
+// itself, as in Song et al. 2021 and score_models; or, preconditioned (Karras et al. 2022, eq. 7
+// with unit variance of the data),
+//   r = F(t, x/s)/s - sigma x/s^2,  s^2 = 1 + sigma^2,
+// so that the network F sees inputs and has targets of variance 1 at every noise level.
 #pragma once
 
 #include "nn/ncsnpp.hpp"
 #include "nn/sde.hpp"
+
+#include <string>
 
 namespace lookback::nn {
 
 // sigma(t) of every sample: t[B] -> [B].
 Tensor sigma_of(const VeSde& sde, const Tensor& t);
 
+// r(t, x): t[B], x[B, L, C] -> [B, L, C].
+Tensor scaled_score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Tensor& x);
+
 // r(t, x)/sigma(t): t[B], x[B, L, C] -> [B, L, C].
 Tensor score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Tensor& x);
 
 // Per sample: sum over length and channels of (z + r(t, x_0 + sigma(t) z))^2 -> [B]. The training
-// loss is its mean over the batch (score_models' dsm.py).
+// loss of score_models (dsm.py) is its mean over the batch.
 Tensor denoising_losses(const Ncsnpp& network, const VeSde& sde, const Tensor& x_0, const Tensor& t,
                         const Tensor& z);
+
+// What training makes of the losses above.
+struct LossOptions {
+  // Their weight by sigma: none: 1; edm: 1 + sigma^2, which is 1 for F (Karras et al. 2022);
+  // min-snr: min(1, gamma sigma^2), which spares the lowest levels (Hang et al. 2023,
+  // arXiv:2303.09556).
+  std::string weight = "none";
+  double min_snr_gamma = 5;
+  // Of t: uniform; stratified: sample b of B in [b, b + 1) T/B; log-normal: ln sigma ~
+  // N(-1.2, 1.2^2) as Karras et al. 2022, cut at the ends.
+  std::string times = "uniform";
+};
+
+// The weight of the loss at sigma. Errors: a name that is none of those above.
+double loss_weight(const LossOptions& options, double sigma);
+// t of sample b of B, from a uniform number in [0, 1) or, for log-normal, a normal one.
+double training_time(const LossOptions& options, const VeSde& sde, std::int64_t b, std::int64_t B,
+                     double random);
 
 } // namespace lookback::nn

@@ -16,35 +16,6 @@ void require_sound(std::int64_t step, const char* what, double value, double lim
 
 } // namespace
 
-Normalization normalization_of(std::span<const float> data, std::int64_t length,
-                               std::span<const std::string> names) {
-  const std::size_t C = names.size(), L = std::size_t(length), N = data.size() / (C * L);
-  require(N >= 2, "histories: ", N, " for training; expected at least 2");
-  Normalization result{std::vector<double>(C * L), std::vector<double>(C * L)};
-  for (std::size_t c = 0; c < C; ++c)
-    for (std::size_t l = 0; l < L; ++l) {
-      double mean = 0, squares = 0;
-      for (std::size_t n = 0; n < N; ++n) { // Welford's recurrence
-        const double value = data[(n * L + l) * C + c], before = value - mean;
-        mean += before / double(n + 1);
-        squares += before * (value - mean);
-      }
-      require(squares > 0, "histories: ", names[c], " has the same value in bin ", l,
-              " of every history, so it cannot be standardised; give more varied histories");
-      result.mean[c * L + l] = mean;
-      result.std[c * L + l] = std::sqrt(squares / double(N));
-    }
-  return result;
-}
-
-void standardise(std::span<float> data, const Normalization& normalization, std::int64_t length) {
-  const std::size_t L = std::size_t(length), C = normalization.mean.size() / L;
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    const std::size_t j = i % C * L + i / C % L;
-    data[i] = float((data[i] - normalization.mean[j]) / normalization.std[j]);
-  }
-}
-
 Trainer::Trainer(Prior& prior, TrainingState& state, std::vector<float> data,
                  const TrainingOptions& options)
     : prior_(prior), state_(state), data_(std::move(data)), options_(options) {
@@ -85,16 +56,26 @@ Trainer::Step Trainer::step() {
   const Tensor t({B}, DType::f32, backend);
   backend.normal(
       {.seed = options_.seed, .purpose = Purpose::training_noise, .step = std::uint32_t(step)}, z);
-  backend.uniform(
-      {.seed = options_.seed, .purpose = Purpose::training_time, .step = std::uint32_t(step)}, t);
-  backend.scale(prior_.sde.T, t, {t, false});
+  const Stream times{
+      .seed = options_.seed, .purpose = Purpose::training_time, .step = std::uint32_t(step)};
+  options_.loss.times == "log-normal" ? backend.normal(times, t) : backend.uniform(times, t);
+  std::vector<float> values = t.values<float>(), weights(values.size());
+  for (std::int64_t b = 0; b < B; ++b) {
+    float& value = values[std::size_t(b)];
+    value = float(training_time(options_.loss, prior_.sde, b, B, value));
+    weights[std::size_t(b)] = float(loss_weight(options_.loss, prior_.sde.sigma(value)));
+  }
+  backend.upload(values.data(), t);
+  const Tensor weight = Tensor::from<float>({B}, weights, backend);
 
   state_.optimizer.clear_gradient();
   double loss = 0;
   {
     Tape tape;
     const Recording recording(params, tape, state_.optimizer.gradient);
-    const Tensor value = mean(denoising_losses(*prior_.network, prior_.sde, x_0, t, z));
+    Tensor losses = denoising_losses(*prior_.network, prior_.sde, x_0, t, z);
+    if (options_.loss.weight != "none") losses = scale_samples(weight, losses);
+    const Tensor value = mean(losses);
     tape.backward(value);
     loss = value.values<float>()[0];
   }

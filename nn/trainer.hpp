@@ -7,18 +7,12 @@
 namespace lookback::nn {
 
 struct TrainingOptions {
+  LossOptions loss;
   OptimizerOptions optimizer;
   std::int64_t batch = 128;
   std::int64_t epochs = 100;
   std::uint64_t seed = 0;
 };
-
-// Mean and standard deviation per channel and bin of data[N, L, C]. Errors: fewer than two samples;
-// an element that never varies, named by `names[channel]` and bin.
-Normalization normalization_of(std::span<const float> data, std::int64_t length,
-                               std::span<const std::string> names);
-// data[N, L, C] -> (data - mean)/std, in place.
-void standardise(std::span<float> data, const Normalization& normalization, std::int64_t length);
 
 class Trainer {
 public:

@@ -53,7 +53,7 @@ void evaluate(const Options& o, CommandLine& line) {
       const std::vector<float> values = exchange_axes(y.values<float>(), L, C);
       to.insert(to.end(), values.begin(), values.end());
     };
-    append(scores.network, (*prior.network)(t, at));
+    append(scores.network, nn::scaled_score(*prior.network, prior.sde, t, at));
     append(scores.score, nn::score(*prior.network, prior.sde, t, at));
     progress.advance(B);
   }

@@ -25,6 +25,8 @@ struct Options {
   nn::NcsnppConfig network{.channels = 2, .nf = 64, .ch_mult = {1, 2, 2, 4}};
   nn::VeSde sde;
   nn::TrainingOptions training;
+  std::string sfr_variable = "linear", schedule = "constant";
+  double sfr_floor = 0.02;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -39,7 +41,7 @@ constexpr double held_out_share = 0.1;
 constexpr std::int64_t most_validation_histories = 256;
 
 struct Split {
-  std::vector<float> training, validation; // [N, L, 2]
+  std::vector<float> training, validation; // [N, L, 2] histories, then standardised variables
 };
 
 Split split(const Histories& h, std::uint64_t seed) {
@@ -67,13 +69,17 @@ Split split(const Histories& h, std::uint64_t seed) {
 
 const std::string channel_names[] = {"sfr_msun_per_yr", "log_z_zsun"};
 
-nn::Prior new_prior(const Options& o, const Histories& h, const std::vector<float>& data,
+nn::Prior new_prior(const Options& o, const Histories& h, std::vector<float> data,
                     Backend& backend) {
   nn::Prior prior;
   prior.config = o.network;
   prior.sde = o.sde;
   prior.length = h.bins;
+  const nn::SfrVariable variable = nn::sfr_variable(o.sfr_variable);
+  nn::to_variables(data, h.bins, 2, variable, o.sfr_floor);
   prior.normalization = nn::normalization_of(data, h.bins, channel_names);
+  prior.normalization.sfr = variable;
+  prior.normalization.floor = variable == nn::SfrVariable::linear ? 0 : o.sfr_floor;
   prior.bin_edges_gyr = h.bin_edges_gyr;
   prior.network = std::make_unique<nn::Ncsnpp>(prior.config, backend);
   prior.network->params().initialise(o.training.seed);
@@ -234,9 +240,14 @@ void train(Options& o, CommandLine& line) {
     prior = new_prior(o, h, data.training, backend);
     state.emplace(nn::TrainingState{nn::Optimizer(prior.network->params()), {}});
   }
-  nn::standardise(data.training, prior.normalization, prior.length);
-  nn::standardise(data.validation, prior.normalization, prior.length);
+  for (std::vector<float>* part : {&data.training, &data.validation}) {
+    const nn::Normalization& n = prior.normalization;
+    nn::to_variables(*part, prior.length, 2, n.sfr, n.floor);
+    nn::standardise(*part, n, prior.length);
+  }
   const std::int64_t samples = std::int64_t(data.training.size()) / (2 * prior.length);
+  if (o.schedule == "cosine")
+    o.training.optimizer.cosine_steps = samples / o.training.batch * o.training.epochs;
   nn::Trainer trainer(prior, *state, std::move(data.training), o.training);
   log.say("train: ", samples, " histories of ", prior.length, " bins, ",
           prior.network->params().size(), " parameters, ", trainer.total_steps(), " steps of ",
@@ -296,6 +307,22 @@ int main(int argc, char** argv) {
   line.option("--nf", o.network.nf, "N", "channels of the first level (a multiple of 8)");
   line.option("--ch-mult", o.network.ch_mult, "N ...", "channels of each level, in units of nf");
   line.option("--num-res-blocks", o.network.num_res_blocks, "N", "residual blocks a level");
+  line.choice("--sfr-variable", o.sfr_variable, {"linear", "asinh", "relative"},
+              "what the network sees of star-formation rates: SFR, asinh(SFR/floor), or "
+              "asinh(SFR/(floor m)) + ln m with the galaxy's mean rate m");
+  line.option("--sfr-floor", o.sfr_floor, "F",
+              "rates below it are not resolved; in Msun/yr (asinh) or of the mean rate (relative)");
+  line.flag("--preconditioned", o.network.preconditioned,
+            "scale the network's input and output with sigma (Karras et al. 2022)");
+  line.choice("--loss-weight", o.training.loss.weight, {"none", "edm", "min-snr"},
+              "weight of the loss by sigma: 1, 1 + sigma^2, min(1, gamma sigma^2)");
+  line.option("--min-snr-gamma", o.training.loss.min_snr_gamma, "GAMMA",
+              "of --loss-weight min-snr");
+  line.choice("--times", o.training.loss.times, {"uniform", "stratified", "log-normal"},
+              "how noise levels are drawn: ln sigma uniform, one in each of --batch equal parts, "
+              "or normal about -1.2 with deviation 1.2");
+  line.choice("--schedule", o.schedule, {"constant", "cosine"},
+              "of the learning rate after the warm-up; cosine: down to 0 at the last step");
   line.option("--sigma-min", o.sde.sigma_min, "SIGMA", "smallest noise level");
   line.option("--sigma-max", o.sde.sigma_max, "SIGMA", "largest noise level");
   line.option("--checkpoint-minutes", o.checkpoint_minutes, "MIN",

@@ -21,15 +21,13 @@ Eigen::MatrixXd physical_histories(const Tensor& x, const nn::Normalization& nor
   require(s.rank() == 3 && s[2] == 2 && std::int64_t(normalization.mean.size()) == 2 * s[1],
           "histories: x has shape ", s.text(), ", expected [B, bins, 2] with the prior's bins");
   const std::vector<double> values = x.numbers();
-  const std::int64_t L = s[1];
-  Eigen::MatrixXd histories(2 * L, s[0]);
-  for (std::int64_t b = 0; b < s[0]; ++b)
-    for (std::int64_t l = 0; l < L; ++l)
-      for (std::int64_t c = 0; c < 2; ++c) {
-        const std::size_t i = std::size_t(c * L + l);
-        histories(c * L + l, b) =
-            normalization.mean[i] + normalization.std[i] * values[std::size_t((b * L + l) * 2 + c)];
-      }
+  const std::size_t n = normalization.mean.size();
+  Eigen::MatrixXd histories(Eigen::Index(n), s[0]);
+  for (std::int64_t b = 0; b < s[0]; ++b) {
+    const auto history =
+        nn::history_of(std::span(values).subspan(std::size_t(b) * n, n), normalization, 2);
+    histories.col(b) = Eigen::VectorXd::Map(history.data(), Eigen::Index(n));
+  }
   return histories;
 }
 
@@ -81,20 +79,24 @@ std::vector<double> SpectrumLikelihood::residual(const Tensor& x) const {
 Tensor SpectrumLikelihood::vjp(const Tensor& x, std::span<const double> u) const {
   const Eigen::MatrixXd histories = physical_histories(x, normalization_);
   const auto n = Eigen::Index(used_.size());
-  const std::int64_t L = x.shape()[1];
+  const std::size_t L = std::size_t(x.shape()[1]);
   require(std::int64_t(u.size()) == n * histories.cols(), "likelihood: the cotangent has ",
           u.size(), " numbers");
   const Eigen::Map<const Eigen::MatrixXd> all(u.data(), n, histories.cols());
-  std::vector<double> gradient(std::size_t(x.size()));
+  const std::vector<double> at = x.numbers();
+  std::vector<double> gradient(at.size());
   for_blocks(histories.cols(), [&](Eigen::Index first, Eigen::Index count) {
     Eigen::MatrixXd spread = Eigen::MatrixXd::Zero(model_.outputs(), count);
     spread(used_, Eigen::all) = whitening_->transpose(all.middleCols(first, count));
-    const Eigen::MatrixXd physical = model_.vjp(histories.middleCols(first, count), spread);
-    for (Eigen::Index b = 0; b < count; ++b)
-      for (std::int64_t l = 0; l < L; ++l)
-        for (std::int64_t c = 0; c < 2; ++c)
-          gradient[std::size_t(((first + b) * L + l) * 2 + c)] =
-              physical(c * L + l, b) * normalization_.std[std::size_t(c * L + l)];
+    Eigen::MatrixXd physical = model_.vjp(histories.middleCols(first, count), spread);
+    for (Eigen::Index b = 0; b < count; ++b) {
+      const std::size_t sample = std::size_t(first + b) * 2 * L;
+      const std::span<double> pulled(physical.col(b).data(), 2 * L);
+      nn::history_derivative(std::span(at).subspan(sample, 2 * L), normalization_, 2)
+          .pull_back(pulled);
+      for (std::size_t l = 0; l < L; ++l)
+        for (std::size_t c = 0; c < 2; ++c) gradient[sample + 2 * l + c] = pulled[c * L + l];
+    }
   });
   Tensor g = empty_like(x);
   visit(x.dtype(), [&]<class T>(T) {
