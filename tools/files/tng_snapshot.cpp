@@ -1,10 +1,8 @@
 #include "tools/files/tng_snapshot.hpp"
 
 #include "engine/error.hpp"
-#include "physics/units.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace lookback::tools {
@@ -18,22 +16,6 @@ constexpr double tng_msun_g = 1.989e33; // of the 1e10 Msun in UnitMass_in_g
 const char* const mass_name = "PartType4/GFM_InitialMass";
 const char* const z_name = "PartType4/GFM_Metallicity";
 const char* const birth_name = "PartType4/GFM_StellarFormationTime";
-
-double hubble_time_gyr(double hubble) {
-  return physics::units::mpc_cm / (hubble * 100 * 1e5) / physics::units::gyr_s;
-}
-
-TngCosmology read_cosmology(const H5Reader& reader) {
-  const TngCosmology c{reader.number("Header", "HubbleParam"), reader.number("Header", "Omega0"),
-                       reader.number("Header", "OmegaLambda")};
-  constexpr double rounding = 1e-3; // of the numbers as headers give them
-  require(c.hubble > 0.1 && c.hubble < 10 && c.omega_matter > 0 && c.omega_lambda > 0 &&
-              std::abs(c.omega_matter + c.omega_lambda - 1) < rounding,
-          "'", reader.file().string(), "': the Header has HubbleParam ", c.hubble, ", Omega0 ",
-          c.omega_matter, " and OmegaLambda ", c.omega_lambda,
-          ", expected a flat universe and a Hubble constant in units of 100 km/s/Mpc");
-  return c;
-}
 
 // Number of star particles in a chunk.
 std::int64_t stars_in(const H5Reader& reader) {
@@ -53,16 +35,6 @@ std::int64_t stars_in(const H5Reader& reader) {
 }
 
 } // namespace
-
-double TngCosmology::age_gyr(double a) const {
-  return 2 * hubble_time_gyr(hubble) / (3 * std::sqrt(omega_lambda)) *
-         std::asinh(std::sqrt(omega_lambda / omega_matter) * a * std::sqrt(a));
-}
-
-double TngCosmology::scale_factor(double age) const {
-  const double x = std::sinh(1.5 * std::sqrt(omega_lambda) * age / hubble_time_gyr(hubble));
-  return std::cbrt(omega_matter / omega_lambda * x * x);
-}
 
 std::string three_digits(int snapshot) {
   require(snapshot >= 0 && snapshot <= 999, "snapshot ", snapshot, ", expected 0 to 999");
@@ -84,8 +56,8 @@ TngStars::TngStars(const std::filesystem::path& base, int snapshot) {
   const std::string n = three_digits(snapshot);
   prefix_ = tng_chunk_prefix(base / ("snapdir_" + n), {"snap_" + n, "snapshot_" + n});
   const H5Reader first(chunk(0));
-  cosmology_ = read_cosmology(first);
-  mass_unit_msun_ = first.number("Header", "UnitMass_in_g") / tng_msun_g / cosmology_.hubble;
+  clock_ = read_clock(first);
+  mass_unit_msun_ = first.number("Header", "UnitMass_in_g") / tng_msun_g / clock_.hubble;
   const double chunks = first.number("Header", "NumFilesPerSnapshot");
   require(chunks >= 1 && chunks <= most_chunks && mass_unit_msun_ > 0, "'", chunk(0).string(),
           "': the Header has NumFilesPerSnapshot ", chunks, " and a mass unit of ", mass_unit_msun_,

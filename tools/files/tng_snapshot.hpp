@@ -11,6 +11,7 @@
 #pragma once
 
 #include "engine/hdf5.hpp"
+#include "tools/files/simulation_clock.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -19,17 +20,6 @@
 #include <vector>
 
 namespace lookback::tools {
-
-// The clock of the simulation: flat, matter and a cosmological constant, no radiation, so that
-//
-//   t(a) = 2 / (3 H0 sqrt(OmegaLambda)) asinh(sqrt(OmegaLambda / Omega0) a^(3/2)).
-struct TngCosmology {
-  double hubble = 0.6774; // H0 in units of 100 km/s/Mpc
-  double omega_matter = 0.3089, omega_lambda = 0.6911;
-
-  double age_gyr(double scale_factor) const;
-  double scale_factor(double age_gyr) const;
-};
 
 // "BASE/snapdir_099/snap_099.": what the names of the chunks begin with, out of `stems`, the first
 // of which has chunk 0. Errors: none has.
@@ -45,12 +35,12 @@ struct StarBlock {
 
 class TngStars {
 public:
-  // Opens every chunk once. Errors: a chunk or dataset missing, a cosmology that is not flat, those
+  // Opens every chunk once. Errors: a chunk or dataset missing, those of read_clock, those
   // of H5Reader.
   TngStars(const std::filesystem::path& base, int snapshot);
 
   std::int64_t count() const { return chunk_end_.empty() ? 0 : chunk_end_.back(); }
-  const TngCosmology& cosmology() const { return cosmology_; }
+  const SimulationClock& clock() const { return clock_; }
   double mass_unit_msun() const { return mass_unit_msun_; } // 1e10 / h
 
   // A block with particle `index` in it, valid until the next call: the last one, or what begins
@@ -63,7 +53,7 @@ private:
   void check_block(const H5Reader& reader) const;
 
   std::string prefix_;
-  TngCosmology cosmology_;
+  SimulationClock clock_;
   double mass_unit_msun_ = 0;
   std::vector<std::int64_t> chunk_end_; // number of the particle after the last of each chunk
   std::optional<H5Reader> open_;

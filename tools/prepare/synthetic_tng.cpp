@@ -42,11 +42,11 @@ struct Catalogue {
 
 // The first float32 number at or after the early edge of a bin, the last before its late edge.
 struct FloatEdges {
-  explicit FloatEdges(const TngCosmology& cosmology) {
-    const double today = cosmology.age_gyr(1);
+  explicit FloatEdges(const SimulationClock& clock) {
+    const double today = clock.age_gyr(1);
     for (int i = 0; i <= bins; ++i) {
       edges_gyr.push_back(today * i / bins);
-      const double exact = i < bins ? cosmology.scale_factor(edges_gyr.back()) : 1;
+      const double exact = i < bins ? clock.scale_factor(edges_gyr.back()) : 1;
       float a = float(exact);
       if (a < exact) a = std::nextafter(a, 2.0f);
       first.push_back(i == 0 ? 1e-3f : a); // 0 itself would be wind
@@ -60,7 +60,7 @@ struct FloatEdges {
 class Generator {
 public:
   Generator(const SyntheticTngOptions& o, std::uint64_t seed)
-      : options_(o), seed_(seed), edges_(cosmology_),
+      : options_(o), seed_(seed), edges_(clock_),
         histories_(make_synthetic(o.subhalos, seed, bins)) {
     truth_.bins = bins;
     truth_.bin_edges_gyr = edges_.edges_gyr;
@@ -80,7 +80,7 @@ public:
   Particles particles;
   Catalogue catalogue;
   const Histories& truth() const { return truth_; }
-  const TngCosmology& cosmology() const { return cosmology_; }
+  const SimulationClock& clock() const { return clock_; }
 
 private:
   double random(std::int64_t subhalo, std::uint64_t element) const {
@@ -88,7 +88,7 @@ private:
         element);
   }
   void add_particle(double mass_msun, double z, float birth_a) {
-    particles.mass.push_back(float(mass_msun * cosmology_.hubble / unit_msun));
+    particles.mass.push_back(float(mass_msun * clock_.hubble / unit_msun));
     particles.z.push_back(float(z));
     particles.birth_a.push_back(birth_a);
   }
@@ -138,7 +138,7 @@ private:
       for (std::uint64_t k = 0; k < 3; ++k) add_wind(i, k + 1);
     const bool light = kind == Kind::light;
     const double total = light ? min_mass_msun / 2 : dark_per_star * formed + 10 * min_mass_msun;
-    catalogue.mass.push_back(float(total * cosmology_.hubble / unit_msun));
+    catalogue.mass.push_back(float(total * clock_.hubble / unit_msun));
     catalogue.stars.push_back(std::int32_t(particles.count() - first));
     catalogue.flag.push_back(kind != Kind::flagged);
     catalogue.first_star.push_back(first);
@@ -167,7 +167,7 @@ private:
 
   SyntheticTngOptions options_;
   std::uint64_t seed_;
-  TngCosmology cosmology_;
+  SimulationClock clock_;
   FloatEdges edges_;
   Histories histories_, truth_;
   std::int64_t group_first_ = 0, group_first_subhalo_ = 0;
@@ -191,10 +191,10 @@ std::span<const T> part(const std::vector<T>& all, const std::vector<std::int64_
   return std::span(all).subspan(std::size_t(cuts[i]), std::size_t(cuts[i + 1] - cuts[i]));
 }
 
-void write_header(H5Writer& writer, const TngCosmology& cosmology) {
-  writer.attribute("Header", "HubbleParam", cosmology.hubble);
-  writer.attribute("Header", "Omega0", cosmology.omega_matter);
-  writer.attribute("Header", "OmegaLambda", cosmology.omega_lambda);
+void write_header(H5Writer& writer, const SimulationClock& clock) {
+  writer.attribute("Header", "HubbleParam", clock.hubble);
+  writer.attribute("Header", "Omega0", clock.omega_matter);
+  writer.attribute("Header", "OmegaLambda", 1 - clock.omega_matter);
   writer.attribute("Header", "Time", 1.0);
   writer.attribute("Header", "Redshift", 0.0);
 }
@@ -204,7 +204,7 @@ void write_snapshot_chunk(const std::filesystem::path& file, const Generator& g,
   H5Writer writer(file, overwrite);
   const std::int64_t rows = cuts[i + 1] - cuts[i];
   const std::vector<std::int64_t> here{0, 0, 0, 0, rows, 0}, total{0, 0, 0, 0, cuts.back(), 0};
-  write_header(writer, g.cosmology());
+  write_header(writer, g.clock());
   writer.attribute("Header", "UnitMass_in_g", 1.989e43);
   writer.attribute("Header", "UnitLength_in_cm", 3.085678e21);
   writer.attribute("Header", "NumFilesPerSnapshot", std::int64_t(cuts.size()) - 1);
@@ -231,7 +231,7 @@ void write_catalogue_chunk(const std::filesystem::path& file, const Generator& g
   H5Writer writer(file, overwrite);
   const std::int64_t subhalos = subhalo_cuts[i + 1] - subhalo_cuts[i];
   const std::int64_t groups = group_cuts[i + 1] - group_cuts[i];
-  write_header(writer, g.cosmology());
+  write_header(writer, g.clock());
   writer.attribute("Header", "NumFiles", std::int64_t(subhalo_cuts.size()) - 1);
   writer.attribute("Header", "Ngroups_ThisFile", groups);
   writer.attribute("Header", "Ngroups_Total", group_cuts.back());
