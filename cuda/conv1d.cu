@@ -1,14 +1,17 @@
 // conv1d as a matrix product that is never laid out: the row q = (b, l) of the left matrix holds
 // the inputs x[b, l + tap - taps/2, c] side by side, zero beyond the ends, and w[K, Ci, Co] is the
 // right matrix as it stands. The weight gradient is the product of the same left matrix,
-// transposed, with dy.
+// transposed, with dy. Here are the plain products, in the number type itself; those on tensor
+// cores are in conv1d_tensor_cores.cu.
+#include "cuda/conv1d.cuh"
 #include "cuda/cuda_backend.cuh"
 #include "cuda/tile.cuh"
 
 namespace lookback::cuda {
 namespace {
 
-constexpr Index rows_per_split = 1024; // rows that one block of the weight gradient sums
+constexpr Index least_channels = 16; // of the left matrix; with fewer, products are plain
+constexpr int transposed_width = 32; // of the squares that transpose_kernel turns
 
 template <class T> struct Patches {
   const T* x;
@@ -29,13 +32,6 @@ template <class T> struct Matrix {
   __device__ T operator()(Index row, Index column) const {
     return row < rows && column < columns ? values[row * columns + column] : T(0);
   }
-};
-
-template <class T> struct Epilogue {
-  const T *bias, *embedding, *residual; // null where left out
-  T scale;
-  T* y;
-  bool add;
 };
 
 // y (+)= scale (patches w + bias + embedding + residual); a block for each tile of y.
@@ -61,7 +57,8 @@ template <class T> __global__ void conv1d_kernel(Patches<T> patches, Matrix<T> w
 
 // partial[split] = patches^T dy over the rows of the split; a block for each tile of each split.
 template <class T>
-__global__ void weight_gradient_kernel(Patches<T> patches, Matrix<T> dy, T* partial) {
+__global__ void weight_gradient_kernel(Patches<T> patches, Matrix<T> dy, Index rows_per_split,
+                                       T* partial) {
   const Index dw_rows = patches.taps * patches.channels;
   const Index panels = (dy.columns + tile_width - 1) / tile_width;
   const Index tiles = (dw_rows + tile_width - 1) / tile_width * panels;
@@ -81,34 +78,68 @@ __global__ void weight_gradient_kernel(Patches<T> patches, Matrix<T> dy, T* part
     }
 }
 
+// dw (+)= factor times the sum of the splits; 8 neighbouring rows of threads take the splits of 32
+// elements in turn, and their sums are added in order.
 template <class T>
 __global__ void add_splits_kernel(Index n, Index splits, T factor, const T* partial, T* dw,
                                   bool add) {
-  for (Index i = first_element(); i < n; i += element_stride()) {
-    T sum = 0;
-    for (Index split = 0; split < splits; ++split) sum += partial[split * n + i];
-    store(dw + i, add, factor * sum);
-  }
+  constexpr int width = 32, turns = block_threads / width;
+  __shared__ T sums[turns][width];
+  const int column = threadIdx.x % width, turn = threadIdx.x / width;
+  const Index i = Index(blockIdx.x) * width + column;
+  T sum = 0;
+  if (i < n)
+#pragma unroll 8
+    for (Index split = turn; split < splits; split += turns) sum += partial[split * n + i];
+  sums[turn][column] = sum;
+  __syncthreads();
+  if (turn != 0 || i >= n) return;
+  for (int other = 1; other < turns; ++other) sum += sums[other][column];
+  store(dw + i, add, factor * sum);
 }
 
-// to[taps - 1 - tap, o, i] = from[tap, i, o]
+// to[taps - 1 - tap, o, i] = from[tap, i, o], a square a block, read and written along rows.
 template <class T>
 __global__ void transpose_kernel(Index taps, Index ci, Index co, const T* from, T* to) {
-  for (Index e = first_element(); e < taps * ci * co; e += element_stride()) {
-    const Index tap = e / (ci * co), i = e / co % ci, o = e % co;
-    to[((taps - 1 - tap) * co + o) * ci + i] = from[e];
-  }
+  constexpr int width = transposed_width;
+  __shared__ T square[width][width + 1];
+  const Index across = (co + width - 1) / width, down = (ci + width - 1) / width;
+  const Index first_o = blockIdx.x % across * width, first_i = blockIdx.x / across % down * width;
+  const Index tap = blockIdx.x / (across * down);
+  const int column = threadIdx.x % width;
+  for (int row = threadIdx.x / width; row < width; row += block_threads / width)
+    if (first_i + row < ci && first_o + column < co)
+      square[row][column] = from[(tap * ci + first_i + row) * co + first_o + column];
+  __syncthreads();
+  for (int row = threadIdx.x / width; row < width; row += block_threads / width)
+    if (first_o + row < co && first_i + column < ci)
+      to[((taps - 1 - tap) * co + first_o + row) * ci + first_i + column] = square[column][row];
 }
 
+Index pieces(Index size, Index width) {
+  return (size + width - 1) / width;
+}
 Index tiles(Index size) {
-  return (size + tile_width - 1) / tile_width;
+  return pieces(size, tile_width);
+}
+
+// As many rows for a split of the weight gradient as leave enough blocks, in multiples of 32.
+Index rows_per_split(Index rows, Index dw_rows, Index co) {
+  const Index splits = pieces(enough_blocks, pieces(dw_rows, 128) * pieces(co, 64));
+  return std::max<Index>(4, pieces(pieces(rows, splits), 32)) * 32;
+}
+
+bool on_tensor_cores(const Backend& backend, const Tensor& x) {
+  return backend.precision() != Precision::fp32 && x.dtype() == DType::f32 &&
+         Signal(x).channels >= least_channels;
 }
 
 // Positions and columns of the left matrix are divided as 32-bit numbers.
 template <class T> Patches<T> patches_of(const Tensor& x, Index taps) {
   const Signal s(x);
-  require(s.rows() <= 0x7fffffff && taps * s.channels <= 0x7fffffff, "cuda: conv1d of ",
-          x.shape().text(), " with ", taps, " taps has too many rows; use a smaller batch");
+  constexpr Index most = Index(1) << 30;
+  require(s.rows() <= most && taps * s.channels <= most, "cuda: conv1d of ", x.shape().text(),
+          " with ", taps, " taps has too many rows; use a smaller batch");
   return {x.data<T>(), s.rows(), s.length, s.channels, taps};
 }
 
@@ -116,6 +147,9 @@ template <class T>
 void convolve(const Launch& at, const Tensor& x, const Tensor& w, const Epilogue<T>& e) {
   const Index taps = w.shape()[0], ci = w.shape()[1], co = w.shape()[2];
   const Patches<T> patches = patches_of<T>(x, taps);
+  if constexpr (std::is_same_v<T, float>)
+    if (on_tensor_cores(x.backend(), x))
+      return convolve_on_tensor_cores(at, x.backend().precision(), x, w, e);
   at.blocks(conv1d_kernel<T>, tiles(patches.rows) * tiles(co), patches,
             Matrix<T>{w.data<T>(), taps * ci, co}, e);
 }
@@ -138,7 +172,9 @@ void CudaBackend::conv1d_backward_input(double factor, const Tensor& w, const Te
   const Tensor transposed({taps, co, ci}, w.dtype(), *this);
   visit(w.dtype(), [&]<class T>(T) {
     const Launch at = launch("conv1d_backward_input", dy.shape());
-    at.elements(transpose_kernel<T>, w.size(), taps, ci, co, w.data<T>(), transposed.data<T>());
+    at.blocks(transpose_kernel<T>,
+              taps * pieces(ci, transposed_width) * pieces(co, transposed_width), taps, ci, co,
+              w.data<T>(), transposed.data<T>());
     convolve<T>(at, dy, transposed,
                 {nullptr, nullptr, nullptr, T(factor), dx.tensor.data<T>(), dx.add});
   });
@@ -146,14 +182,19 @@ void CudaBackend::conv1d_backward_input(double factor, const Tensor& w, const Te
 
 void CudaBackend::conv1d_backward_weight(double factor, const Tensor& x, const Tensor& dy, Out dw) {
   const Index taps = dw.tensor.shape()[0], ci = dw.tensor.shape()[1], co = dw.tensor.shape()[2];
-  const Index rows = Signal(x).rows(), splits = (rows + rows_per_split - 1) / rows_per_split;
+  const Index rows = Signal(x).rows(), rows_each = rows_per_split(rows, taps * ci, co);
+  const Index splits = pieces(rows, rows_each), n = dw.tensor.size();
   const Tensor partial({splits, taps * ci, co}, x.dtype(), *this);
   visit(x.dtype(), [&]<class T>(T) {
     const Launch at = launch("conv1d_backward_weight", x.shape());
-    at.blocks(weight_gradient_kernel<T>, splits * tiles(taps * ci) * tiles(co),
-              patches_of<T>(x, taps), Matrix<T>{dy.data<T>(), rows, co}, partial.data<T>());
-    at.elements(add_splits_kernel<T>, dw.tensor.size(), dw.tensor.size(), splits, factor,
-                partial.data<T>(), dw.tensor.data<T>(), dw.add);
+    const Patches<T> patches = patches_of<T>(x, taps);
+    if (on_tensor_cores(*this, x))
+      weight_gradient_on_tensor_cores(at, precision(), x, dy, taps, rows_each, partial);
+    else
+      at.blocks(weight_gradient_kernel<T>, splits * tiles(taps * ci) * tiles(co), patches,
+                Matrix<T>{dy.data<T>(), rows, co}, rows_each, partial.data<T>());
+    at.blocks(add_splits_kernel<T>, pieces(n, 32), n, splits, factor, partial.data<T>(),
+              dw.tensor.data<T>(), dw.add);
   });
 }
 

@@ -15,10 +15,7 @@ public:
   CudaBackend(); // throws Error where no device answers
   ~CudaBackend() override;
   Device device() const override { return Device::cuda; }
-  void set_precision(Precision precision) override {
-    require(precision == Precision::fp32,
-            "device cuda computes in fp32 alone; bf16 is for device cpu");
-  }
+  cudaStream_t stream() const { return stream_; }
   std::shared_ptr<void> allocate(std::size_t bytes) override { return pool_->take(bytes); }
   std::int64_t system_allocations() const override { return pool_->system_allocations(); }
   void upload(const void* host, const Tensor& to) override;

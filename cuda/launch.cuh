@@ -1,9 +1,8 @@
 // Checked calls, launches and the loops over elements that kernels share.
 #pragma once
 
+#include "cuda/hardware.cuh"
 #include "engine/backend.hpp"
-
-#include <cuda_runtime.h>
 
 #include <algorithm>
 #include <source_location>
@@ -35,7 +34,8 @@ struct Launch {
     if (count == 0) return;
     require(count <= 0x7fffffff, "cuda: kernel ", kernel, " on ", shape.text(), " needs ", count,
             " blocks, more than a launch can have");
-    kernel_function<<<unsigned(count), block_threads, 0, stream>>>(Parameters(arguments)...);
+    start_kernel(kernel_function, unsigned(count), block_threads, stream,
+                 Parameters(arguments)...);
     check_started(std::source_location::current());
   }
 

@@ -37,9 +37,11 @@ struct AdamStep {
   double ema_decay = 0.9999;
 };
 
-// What the factors of convolutions' products are rounded to, in the forward direction; sums are
-// float32. Gradients, and float64 tensors, are not rounded.
-enum class Precision { fp32, bf16 };
+// What the factors of convolutions' products are rounded to where 16 channels or more are summed;
+// sums are float32, float64 tensors are not rounded. The CPU has no tf32 (11 significant bits, as
+// tensor cores have it) and rounds in the forward direction alone; CUDA rounds in gradients too.
+enum class Precision { fp32, tf32, bf16 };
+Precision precision_named(const std::string& name); // fp32, tf32 or bf16
 
 class Backend {
 public:

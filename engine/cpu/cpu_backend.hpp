@@ -32,6 +32,11 @@ class CpuBackend : public Backend {
 public:
   CpuBackend();
   Device device() const override { return Device::cpu; }
+  void set_precision(Precision precision) override {
+    require(precision != Precision::tf32,
+            "device cpu has no precision tf32, which is for device cuda; use fp32 or bf16");
+    Backend::set_precision(precision);
+  }
   std::shared_ptr<void> allocate(std::size_t bytes) override { return pool_->take(bytes); }
   std::int64_t system_allocations() const override { return pool_->system_allocations(); }
   void upload(const void* host, const Tensor& to) override;

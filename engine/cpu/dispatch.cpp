@@ -70,6 +70,12 @@ const char* cpu_instruction_set() {
   return cpu::chosen().name;
 }
 
+Precision precision_named(const std::string& name) {
+  require(name == "fp32" || name == "tf32" || name == "bf16", "precision ", name,
+          " is unknown; expected fp32, tf32 or bf16");
+  return name == "fp32" ? Precision::fp32 : name == "tf32" ? Precision::tf32 : Precision::bf16;
+}
+
 Backend& backend_for(const std::string& device) {
   require(device == "cpu" || device == "cuda", "device ", device,
           " is unknown; expected cpu or cuda");
