@@ -46,7 +46,9 @@ enum class Purpose : std::uint32_t {
   hutchinson,
   observation_noise,
   synthetic_history,
-  split
+  split,
+  mixture,
+  posterior_draw
 };
 
 struct Stream {

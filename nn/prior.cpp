@@ -113,6 +113,26 @@ void write_weights(H5Writer& file, const std::string& group, const Params& param
     file.write<float>(group + "/" + entry.name, entry.extents, params.outside(entry, flat));
 }
 
+Mixture read_mixture(const H5Reader& file, std::int64_t D) {
+  Mixture m;
+  m.weight = file.read<double>("mixture/weight", {-1});
+  const auto K = std::int64_t(m.weight.size());
+  m.mean = file.read<double>("mixture/mean", {K, D});
+  m.covariance = file.read<double>("mixture/covariance", {K, D, D});
+  return m;
+}
+
+void write_mixture(H5Writer& file, const Mixture& m, std::int64_t D) {
+  const auto K = std::int64_t(m.weight.size());
+  const auto write = [&](const char* name, const Extents& extents, const std::vector<double>& v) {
+    const std::vector<float> values(v.begin(), v.end());
+    file.write<float>(name, extents, values);
+  };
+  write("mixture/weight", {K}, m.weight);
+  write("mixture/mean", {K, D}, m.mean);
+  write("mixture/covariance", {K, D, D}, m.covariance);
+}
+
 } // namespace
 
 Prior read_prior(const std::filesystem::path& path, Backend& backend, DType dtype) {
@@ -134,6 +154,7 @@ Prior read_prior(const std::filesystem::path& path, Backend& backend, DType dtyp
   for (std::size_t i = 1; i < prior.bin_edges_gyr.size(); ++i)
     require(prior.bin_edges_gyr[i] > prior.bin_edges_gyr[i - 1], path.string(),
             ": bin_edges_gyr does not increase");
+  if (file.has("mixture")) prior.mixture = read_mixture(file, C * L);
   prior.network = std::make_unique<Ncsnpp>(prior.config, backend, dtype);
   read_weights(file, "weights", prior.network->params(), prior.network->params().flat());
   return prior;
@@ -170,6 +191,7 @@ void write_prior(const std::filesystem::path& path, const Prior& prior,
   if (prior.normalization.sfr != SfrVariable::linear)
     file.attribute("normalization", "sfr_floor", prior.normalization.floor);
   file.write<double>("bin_edges_gyr", {L + 1}, prior.bin_edges_gyr, "Gyr");
+  if (prior.mixture) write_mixture(file, *prior.mixture, C * L);
   if (training) {
     write_weights(file, "training/raw", params, params.flat());
     write_weights(file, "training/moment_1", params, training->optimizer.moment_1);

@@ -18,12 +18,19 @@ struct TrainingState {
   double epoch_loss = 0;     // sum over the steps done of the current epoch
 };
 
+// A mixture of Gaussians fitted to the same x: weight[K], mean[K, L C], covariance[K, L C, L C], x in
+// the order [L, C] of a tensor. Posterior methods take the covariance of x given a noisy x from it.
+struct Mixture {
+  std::vector<double> weight, mean, covariance;
+};
+
 struct Prior {
   NcsnppConfig config;
   VeSde sde;
   std::int64_t length = 64;
   Normalization normalization;
   std::vector<double> bin_edges_gyr; // length + 1, cosmic time
+  std::optional<Mixture> mixture;
   std::unique_ptr<Ncsnpp> network;   // weights to evaluate; while training, the raw ones
 };
 

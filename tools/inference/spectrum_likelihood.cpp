@@ -57,12 +57,12 @@ SpectrumLikelihood::SpectrumLikelihood(const physics::ForwardModel& model,
   ones_.assign(used_.size(), 1);
 }
 
-Eigen::MatrixXd SpectrumLikelihood::whitened(const Eigen::MatrixXd& model_flux) const {
+Eigen::MatrixXd SpectrumLikelihood::whitened_residual(const Eigen::MatrixXd& model_flux) const {
   return whitening_->apply((-model_flux(used_, Eigen::all)).colwise() + flux_);
 }
 
 Eigen::VectorXd SpectrumLikelihood::chi2(const Eigen::MatrixXd& model_flux) const {
-  return whitened(model_flux).colwise().squaredNorm().transpose();
+  return whitened_residual(model_flux).colwise().squaredNorm().transpose();
 }
 
 std::vector<double> SpectrumLikelihood::residual(const Tensor& x) const {
@@ -71,7 +71,8 @@ std::vector<double> SpectrumLikelihood::residual(const Tensor& x) const {
   std::vector<double> residual(std::size_t(n * histories.cols()));
   Eigen::Map<Eigen::MatrixXd> all(residual.data(), n, histories.cols());
   for_blocks(histories.cols(), [&](Eigen::Index first, Eigen::Index count) {
-    all.middleCols(first, count) = whitened(model_.value(histories.middleCols(first, count)));
+    all.middleCols(first, count) =
+        whitened_residual(model_.value(histories.middleCols(first, count)));
   });
   return residual;
 }

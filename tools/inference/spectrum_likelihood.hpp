@@ -37,9 +37,10 @@ public:
   // chi^2 of model outputs, one a column, calibration integrated out.
   Eigen::VectorXd chi2(const Eigen::MatrixXd& model_flux) const;
 
-private:
-  Eigen::MatrixXd whitened(const Eigen::MatrixXd& model_flux) const; // [used, columns]
+  // W (data - model), [used, columns], for model outputs in columns: chi^2 is its squared norm.
+  Eigen::MatrixXd whitened_residual(const Eigen::MatrixXd& model_flux) const;
 
+private:
   const physics::ForwardModel& model_;
   const nn::Normalization& normalization_;
   std::vector<Eigen::Index> used_; // outputs compared

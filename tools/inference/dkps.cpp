@@ -1,0 +1,220 @@
+#include "tools/inference/dkps.hpp"
+
+#include "engine/parallel.hpp"
+#include "engine/random.hpp"
+
+#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
+
+#include <cmath>
+
+namespace lookback::tools {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+namespace {
+
+// Standard normal numbers of one chain at one level, one after the other.
+struct Numbers {
+  Stream stream;
+  std::uint64_t used = 0;
+
+  VectorXd normal(Index n) {
+    VectorXd z(n);
+    for (double& each : z) each = stream.normal(used++);
+    return z;
+  }
+  double uniform() {
+    const double u = stream.uniform(used);
+    used += 4; // a block of the generator: normals and uniforms never share words
+    return u;
+  }
+};
+
+Numbers numbers_of(std::uint64_t seed, std::int64_t chain, std::size_t level, Purpose purpose) {
+  return {{.seed = seed,
+           .purpose = purpose,
+           .draw = std::uint32_t(chain),
+           .step = std::uint32_t(level)}};
+}
+
+// L with L L^T = C; rounding may leave C without its smallest eigenvalues.
+std::shared_ptr<const MatrixXd> cholesky(MatrixXd c) {
+  const double jitter = 1e-12 * c.trace() / double(c.rows());
+  for (double add = jitter;; add *= 100) {
+    c.diagonal().array() += add;
+    const Eigen::LLT<MatrixXd> llt(c);
+    if (llt.info() == Eigen::Success) return std::make_shared<const MatrixXd>(llt.matrixL());
+    require(add < 1e6 * jitter, "dkps: a covariance of x given x_t is not positive definite");
+  }
+}
+
+// The density of e ~ N(0, 1) times the likelihood of x = m + L e, and its Gaussian at the maximum.
+class Peak {
+public:
+  Peak(const WhitenedData& data, const ConditionalPart& part, int newton_steps)
+      : data_(data), part_(part), mode_(VectorXd::Zero(part.mean.size())) {
+    VectorXd residual = data_.residual(part.mean);
+    cost_ = 0.5 * residual.squaredNorm();
+    for (int step = 0; step < newton_steps; ++step) {
+      linearise(mode_);
+      const VectorXd towards = jw_.transpose() * gram_.solve(residual + jw_ * mode_) - mode_;
+      const double before = cost_;
+      for (double length = 1; length > 1e-3 && cost_ == before; length /= 2) {
+        const VectorXd e = mode_ + length * towards, r = data_.residual(x(e));
+        const double here = 0.5 * (r.squaredNorm() + e.squaredNorm());
+        if (!(here < cost_)) continue; // also where it is not a number
+        mode_ = e;
+        residual = r;
+        cost_ = here;
+      }
+      if (before - cost_ < negligible) break;
+    }
+    linearise(mode_);
+  }
+
+  VectorXd x(const VectorXd& e) const { return part_.mean + *part_.factor * e; }
+
+  // ln of the part's weight times the integral of its density, by Laplace's approximation.
+  double log_evidence() const {
+    return std::log(part_.weight) - cost_ - gram_.matrixLLT().diagonal().array().log().sum();
+  }
+  // From N(e*, (1 + J^T J)^-1), J of the whitened S by e: Matheron's rule.
+  VectorXd propose(Numbers& numbers) const {
+    const VectorXd z = numbers.normal(mode_.size()), noise = numbers.normal(jw_.rows());
+    return mode_ + z + jw_.transpose() * gram_.solve(noise - jw_ * z);
+  }
+  // ln of the density over its approximation; determinants and weights cancel.
+  double log_ratio(const VectorXd& e) const {
+    const VectorXd d = e - mode_;
+    return cost_ + 0.5 * (d.squaredNorm() + (jw_ * d).squaredNorm() - e.squaredNorm() -
+                          data_.residual(x(e)).squaredNorm());
+  }
+
+private:
+  static constexpr double negligible = 1e-3; // of a log density
+
+  void linearise(const VectorXd& e) {
+    jw_ = data_.jacobian(x(e)) * part_.factor->triangularView<Eigen::Lower>();
+    MatrixXd gram = MatrixXd::Identity(jw_.rows(), jw_.rows());
+    gram.selfadjointView<Eigen::Lower>().rankUpdate(jw_);
+    gram_.compute(gram);
+  }
+
+  const WhitenedData& data_;
+  const ConditionalPart& part_;
+  VectorXd mode_;
+  double cost_;
+  MatrixXd jw_; // dS/de, [size, D]
+  Eigen::LLT<MatrixXd> gram_;
+};
+
+// A point of one of the peaks.
+struct Point {
+  VectorXd x;
+  double log_ratio;
+};
+
+Point propose(const std::vector<Peak>& peaks, const VectorXd& share, Numbers& numbers) {
+  const double u = numbers.uniform();
+  std::size_t k = 0;
+  for (double sum = share[0]; k + 1 < peaks.size() && u > sum; sum += share[Index(++k)]) {
+  }
+  const VectorXd e = peaks[k].propose(numbers);
+  return {peaks[k].x(e), peaks[k].log_ratio(e)};
+}
+
+// One draw of x; adds the moves accepted.
+VectorXd draw(const std::vector<Peak>& peaks, int moves, Numbers& numbers, int& accepted) {
+  VectorXd share(Index(peaks.size()));
+  for (std::size_t k = 0; k < peaks.size(); ++k) share[Index(k)] = peaks[k].log_evidence();
+  share = (share.array() - share.maxCoeff()).exp();
+  share /= share.sum();
+  Point at = propose(peaks, share, numbers);
+  for (int move = 0; move < moves; ++move) {
+    const Point other = propose(peaks, share, numbers);
+    const double u = numbers.uniform();
+    // A first point where the density is not finite is left for any other.
+    if (!(std::log(u) < other.log_ratio - at.log_ratio || !std::isfinite(at.log_ratio))) continue;
+    at = other;
+    ++accepted;
+  }
+  return at.x;
+}
+
+} // namespace
+
+void MixtureConditional::prepare(double sigma) {
+  factors_.clear();
+  for (MatrixXd& c : mixture_.conditional_covariances(sigma)) factors_.push_back(cholesky(c));
+}
+
+std::vector<ConditionalPart> MixtureConditional::parts(const VectorXd& x_t, double sigma,
+                                                       const VectorXd& mean) const {
+  constexpr double negligible = 1e-6; // of a component's weight
+  const GaussianMixture::Conditional c = mixture_.conditional(x_t, sigma);
+  const VectorXd shift = mean - c.overall_mean();
+  std::vector<ConditionalPart> parts;
+  for (Index k = 0; k < c.weight.size(); ++k)
+    if (c.weight[k] > negligible)
+      parts.push_back({c.weight[k], c.mean.col(k) + shift, factors_[std::size_t(k)]});
+  return parts;
+}
+
+std::vector<ConditionalPart> JacobianConditional::parts(const VectorXd& x_t, double sigma,
+                                                        const VectorXd& mean) const {
+  constexpr double least = 1e-8;
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(denoiser_.jacobian(x_t, sigma));
+  const VectorXd share = eigen.eigenvalues().cwiseMax(least).cwiseMin(1.0);
+  return {{1, mean,
+           cholesky(sigma * sigma * eigen.eigenvectors() * share.asDiagonal() *
+                    eigen.eigenvectors().transpose())}};
+}
+
+std::vector<double> karras_levels(double sigma_max, double sigma_min, int levels) {
+  require(levels >= 2, "sampling: ", levels, " levels asked for; expected at least 2");
+  constexpr double rho = 7;
+  std::vector<double> sigma;
+  for (int i = 0; i < levels; ++i) {
+    const double high = std::pow(sigma_max, 1 / rho), low = std::pow(sigma_min, 1 / rho);
+    sigma.push_back(std::pow(high + i / double(levels - 1) * (low - high), rho));
+  }
+  return sigma;
+}
+
+DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,
+                      const WhitenedData& data, std::int64_t first, std::int64_t count,
+                      const DkpsOptions& o, const std::function<void()>& level_done) {
+  const std::vector<double> sigma = karras_levels(o.sigma_max, o.sigma_min, o.levels);
+  MatrixXd x(denoiser.dimension(), count);
+  for (Index n = 0; n < count; ++n)
+    x.col(n) = sigma[0] * numbers_of(o.seed, first + n, 0, Purpose::sampler_start).normal(x.rows());
+  DkpsDraws draws;
+  for (std::size_t level = 0; level < sigma.size(); ++level) {
+    const double s = sigma[level];
+    const MatrixXd m = denoiser.mean(x, s);
+    conditional.prepare(s);
+    std::vector<int> accepted(std::size_t(count), 0);
+    parallel_for(count, [&](std::int64_t n) {
+      Numbers numbers = numbers_of(o.seed, first + n, level, Purpose::posterior_draw);
+      const auto parts = conditional.parts(x.col(n), s, m.col(n));
+      std::vector<Peak> peaks;
+      for (const ConditionalPart& part : parts) peaks.emplace_back(data, part, o.newton_steps);
+      x.col(n) = draw(peaks, o.moves, numbers, accepted[std::size_t(n)]);
+      if (level + 1 == sigma.size()) return;
+      x.col(n) += sigma[level + 1] *
+                  numbers_of(o.seed, first + n, level, Purpose::sampler_step).normal(x.rows());
+    });
+    require(x.allFinite(), "dkps: a value at noise level ", s, " is not finite");
+    double sum = 0;
+    for (int each : accepted) sum += each;
+    draws.accepted.push_back(o.moves > 0 ? sum / double(o.moves * count) : 1);
+    if (level_done) level_done();
+  }
+  draws.x = x;
+  return draws;
+}
+
+} // namespace lookback::tools

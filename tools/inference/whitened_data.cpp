@@ -1,0 +1,90 @@
+#include "tools/inference/whitened_data.hpp"
+
+#include "physics/metallicity.hpp"
+
+#include <Eigen/Eigenvalues>
+
+namespace lookback::tools {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+namespace {
+
+constexpr double weakest = 1e-6; // singular value kept, of the largest
+
+// One column a population: stars of one time bin at one metallicity node, 1 Msun/yr.
+MatrixXd population_spectra(const physics::GalaxyModel& model, const VectorXd& log_z_nodes) {
+  const Index bins = model.bins(), formed = model.observed_bins().formed;
+  MatrixXd spectra(model.outputs(), log_z_nodes.size() * formed);
+  for (Index j = 0; j < log_z_nodes.size(); ++j) {
+    MatrixXd single = MatrixXd::Zero(2 * bins, formed);
+    single.bottomRows(bins).setConstant(log_z_nodes[j]);
+    single.topRows(formed).setIdentity();
+    spectra.middleCols(j * formed, formed) = model.value(single);
+  }
+  return spectra;
+}
+
+std::span<const double> numbers(const VectorXd& x) {
+  return {x.data(), std::size_t(x.size())};
+}
+
+} // namespace
+
+CompressedSpectrum::CompressedSpectrum(const physics::GalaxyModel& model,
+                                       const VectorXd& log_z_nodes,
+                                       const SpectrumLikelihood& likelihood,
+                                       const nn::Normalization& normalization)
+    : normalization_(normalization), bins_(model.bins()), formed_(model.observed_bins().formed),
+      log_z_nodes_(log_z_nodes) {
+  const MatrixXd data = likelihood.whitened_residual(MatrixXd::Zero(model.outputs(), 1));
+  const MatrixXd b = data.replicate(1, log_z_nodes.size() * formed_) -
+                     likelihood.whitened_residual(population_spectra(model, log_z_nodes));
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> gram(b.transpose() * b);
+  const VectorXd& square = gram.eigenvalues(); // increasing
+  const double least = weakest * weakest * square[square.size() - 1];
+  const Index kept = (square.array() > least).count();
+  require(kept > 0, "likelihood: the model gives no flux in any pixel that is used");
+  const VectorXd strength = square.tail(kept).cwiseSqrt();
+  const MatrixXd v = gram.eigenvectors().rightCols(kept);
+  r_ = strength.asDiagonal() * v.transpose();
+  y_ = strength.cwiseInverse().asDiagonal() * (v.transpose() * (b.transpose() * data));
+  unexplained_ = std::max(0.0, data.squaredNorm() - y_.squaredNorm());
+}
+
+VectorXd CompressedSpectrum::residual(const VectorXd& x) const {
+  const std::vector<double> h = nn::history_of(numbers(x), normalization_, 2);
+  VectorXd residual = y_;
+  for (Index i = 0; i < formed_; ++i) {
+    const double sfr = h[std::size_t(i)];
+    const auto at = physics::metallicity_nodes(h[std::size_t(bins_ + i)], log_z_nodes_);
+    residual -= sfr * (1 - at.share) * r_.col(at.lower * formed_ + i);
+    residual -= sfr * at.share * r_.col(at.upper * formed_ + i);
+  }
+  return residual;
+}
+
+MatrixXd CompressedSpectrum::jacobian(const VectorXd& x) const {
+  const std::vector<double> h = nn::history_of(numbers(x), normalization_, 2);
+  MatrixXd j = MatrixXd::Zero(size(), x.size()); // columns as h[C, L]
+  for (Index i = 0; i < formed_; ++i) {
+    const auto at = physics::metallicity_nodes(h[std::size_t(bins_ + i)], log_z_nodes_);
+    const auto lower = r_.col(at.lower * formed_ + i), upper = r_.col(at.upper * formed_ + i);
+    j.col(i) = (1 - at.share) * lower + at.share * upper;
+    j.col(bins_ + i) = h[std::size_t(i)] * at.slope * (upper - lower);
+  }
+  const nn::HistoryDerivative d = nn::history_derivative(numbers(x), normalization_, 2);
+  VectorXd along = VectorXd::Zero(size());
+  if (!d.along.empty()) along = j * VectorXd::Map(d.along.data(), x.size());
+  MatrixXd result(size(), x.size()); // columns as x[L, C]
+  for (Index k = 0; k < x.size(); ++k) {
+    auto column = result.col(k % bins_ * 2 + k / bins_);
+    column = d.diagonal[std::size_t(k)] * j.col(k);
+    if (!d.across.empty()) column += d.across[std::size_t(k)] * along;
+  }
+  return result;
+}
+
+} // namespace lookback::tools
