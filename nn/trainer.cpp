@@ -17,11 +17,14 @@ void require_sound(std::int64_t step, const char* what, double value, double lim
 } // namespace
 
 Trainer::Trainer(Prior& prior, TrainingState& state, std::vector<float> data,
-                 const TrainingOptions& options)
-    : prior_(prior), state_(state), data_(std::move(data)), options_(options) {
+                 const TrainingOptions& options, Communicator& ranks)
+    : prior_(prior), state_(state), data_(std::move(data)), options_(options), ranks_(ranks) {
   samples_ = std::int64_t(data_.size()) / (prior.length * prior.config.channels);
   require(options.batch >= 1 && options.batch <= samples_, "training: batch ", options.batch,
           " is larger than the ", samples_, " histories to train on");
+  require(options.batch % ranks.size() == 0, "training: batch ", options.batch,
+          " cannot be shared equally by ", ranks.size(), " ranks; give a multiple of ",
+          ranks.size());
   require(options.epochs >= 1, "training: ", options.epochs,
           " epochs asked for; expected at least 1");
   steps_per_epoch_ = samples_ / options.batch;
@@ -42,27 +45,32 @@ void Trainer::shuffle(std::int64_t epoch) {
 
 Trainer::Step Trainer::step() {
   const std::int64_t step = state_.optimizer.step, epoch = step / steps_per_epoch_,
-                     B = options_.batch;
+                     B = options_.batch / ranks_.size(), first = ranks_.rank() * B; // of the batch
   if (epoch != shuffled_epoch_) shuffle(epoch);
   const std::int64_t L = prior_.length, C = prior_.config.channels, size = L * C;
   std::vector<float> batch(std::size_t(B * size));
   for (std::int64_t b = 0; b < B; ++b) {
-    const std::int64_t sample = order_[std::size_t(step % steps_per_epoch_ * B + b)];
+    const std::int64_t sample =
+        order_[std::size_t(step % steps_per_epoch_ * options_.batch + first + b)];
     std::copy_n(data_.begin() + sample * size, size, batch.begin() + b * size);
   }
   Params& params = prior_.network->params();
   Backend& backend = params.flat().backend();
   const Tensor x_0 = Tensor::from<float>({B, L, C}, batch, backend), z = empty_like(x_0);
   const Tensor t({B}, DType::f32, backend);
-  backend.normal(
-      {.seed = options_.seed, .purpose = Purpose::training_noise, .step = std::uint32_t(step)}, z);
-  const Stream times{
-      .seed = options_.seed, .purpose = Purpose::training_time, .step = std::uint32_t(step)};
+  const auto stream = [&](Purpose purpose) -> Stream {
+    return {.seed = options_.seed,
+            .purpose = purpose,
+            .draw = std::uint32_t(first),
+            .step = std::uint32_t(step)};
+  };
+  backend.normal(stream(Purpose::training_noise), z);
+  const Stream times = stream(Purpose::training_time);
   options_.loss.times == "log-normal" ? backend.normal(times, t) : backend.uniform(times, t);
   std::vector<float> values = t.values<float>(), weights(values.size());
   for (std::int64_t b = 0; b < B; ++b) {
     float& value = values[std::size_t(b)];
-    value = float(training_time(options_.loss, prior_.sde, b, B, value));
+    value = float(training_time(options_.loss, prior_.sde, first + b, options_.batch, value));
     weights[std::size_t(b)] = float(loss_weight(options_.loss, prior_.sde.sigma(value)));
   }
   backend.upload(values.data(), t);
@@ -79,7 +87,12 @@ Trainer::Step Trainer::step() {
     tape.backward(value);
     loss = value.values<float>()[0];
   }
+  const double share = 1.0 / ranks_.size();
+  loss = share * ranks_.sum(loss);
   require_sound(step, "loss", loss, divergence * double(size));
+  const Tensor& gradient = state_.optimizer.gradient;
+  ranks_.sum(gradient);
+  if (ranks_.size() > 1) backend.scale(share, gradient, {gradient, false});
   const double norm = state_.optimizer.update(params, options_.optimizer);
   require_sound(step, "norm of the gradient", norm, INFINITY);
   state_.epoch_loss += loss;

@@ -1,7 +1,10 @@
 // Training of a prior: batches in a shuffled order, noise, loss, gradient, Adam. Everything random
-// is a function of (seed, step), so a run that is stopped and resumed gives the same bits.
+// is a function of (seed, step, place in the batch), so a run that is stopped and resumed gives the
+// same bits. Of several ranks each computes an equal share of the same batch; their gradients are
+// summed, so R ranks differ from one by rounding only, and hold the same bits as each other.
 #pragma once
 
+#include "engine/communicator.hpp"
 #include "nn/prior.hpp"
 
 namespace lookback::nn {
@@ -9,16 +12,17 @@ namespace lookback::nn {
 struct TrainingOptions {
   LossOptions loss;
   OptimizerOptions optimizer;
-  std::int64_t batch = 128;
+  std::int64_t batch = 128; // of all ranks together
   std::int64_t epochs = 100;
   std::uint64_t seed = 0;
 };
 
 class Trainer {
 public:
-  // `data` is [N, L, C], standardised; `prior` holds the raw weights. Errors: no full batch.
+  // `data` is [N, L, C], standardised, the same on every rank; `prior` holds the raw weights.
+  // Errors: no full batch; a batch that the ranks cannot share equally.
   Trainer(Prior& prior, TrainingState& state, std::vector<float> data,
-          const TrainingOptions& options);
+          const TrainingOptions& options, Communicator& ranks = one_rank());
 
   std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
   std::int64_t total_steps() const { return steps_per_epoch_ * options_.epochs; }
@@ -26,9 +30,9 @@ public:
   struct Step {
     double loss, gradient_norm;
   };
-  // One step; at the end of an epoch its mean loss joins state.losses. Errors: loss or gradient not
-  // finite, or the loss far above that of a network that has learned nothing; the state is then
-  // spoiled.
+  // One step; at the end of an epoch its mean loss joins state.losses. Errors, on every rank: loss
+  // or gradient not finite, or the loss far above that of a network that has learned nothing; the
+  // state is then spoiled.
   Step step();
 
 private:
@@ -38,6 +42,7 @@ private:
   TrainingState& state_;
   std::vector<float> data_;
   TrainingOptions options_;
+  Communicator& ranks_;
   std::int64_t samples_, steps_per_epoch_, shuffled_epoch_ = -1;
   std::vector<std::int64_t> order_;
 };

@@ -1,6 +1,7 @@
 #include "nn/trainer.hpp"
 #include "network_golden.hpp"
 #include "nn/validation.hpp"
+#include "tests/ranks.hpp"
 #include "tests/tools/files_helpers.hpp"
 
 #include <cmath>
@@ -64,6 +65,50 @@ TEST_CASE("training goes on bit for bit from a file written in the middle of an 
   CHECK(host(resumed->optimizer.average) == host(state.optimizer.average));
   REQUIRE(state.losses.size() == 2);
   CHECK(resumed->losses == state.losses);
+}
+
+// The loss is a sum over samples in float32, and Adam's first steps turn the rounding of a gradient
+// near 0 into a step of any size below the rate; 1e-5 of the loss is what the trainer promises.
+TEST_CASE("several ranks train as one does, to rounding, and hold the same bits as each other") {
+  struct Result {
+    std::vector<double> losses, weights;
+  };
+  const auto train = [](const std::string& times, int count) {
+    std::vector<Result> results(static_cast<std::size_t>(count));
+    on_ranks(count, [&](Communicator& ranks) {
+      Result& result = results[std::size_t(ranks.rank())];
+      nn::Prior prior = small_prior();
+      nn::TrainingState state{nn::Optimizer(prior.network->params()), {}};
+      nn::TrainingOptions o = options(1e-3);
+      o.loss.times = times;
+      nn::Trainer trainer(prior, state, normal_data(21), o, ranks);
+      for (int step = 0; step < 12; ++step) result.losses.push_back(trainer.step().loss);
+      result.weights = host(prior.network->params().flat());
+    });
+    for (const Result& result : results) {
+      CHECK(result.losses == results[0].losses);
+      CHECK(result.weights == results[0].weights);
+    }
+    return results[0];
+  };
+  for (const char* times : {"uniform", "stratified"}) {
+    const Result one = train(times, 1);
+    for (int count : {2, 4}) {
+      const Result many = train(times, count);
+      for (std::size_t step = 0; step < one.losses.size(); ++step)
+        CHECK(std::abs(many.losses[step] - one.losses[step]) < 1e-5 * one.losses[step]);
+    }
+  }
+}
+
+TEST_CASE("a batch that the ranks cannot share equally is refused") {
+  on_ranks(3, [](Communicator& ranks) {
+    nn::Prior prior = small_prior();
+    nn::TrainingState state{nn::Optimizer(prior.network->params()), {}};
+    CHECK(
+        contains(message([&] { nn::Trainer(prior, state, normal_data(21), options(1e-3), ranks); }),
+                 "batch 4 cannot be shared equally by 3 ranks; give a multiple of 3"));
+  });
 }
 
 TEST_CASE("training stops at a loss that is not finite and names the step") {
