@@ -50,8 +50,8 @@ double training_time(const LossOptions& o, const VeSde& sde, std::int64_t b, std
                      double random) {
   if (o.times == "stratified") return sde.T * (double(b) + random) / double(B);
   if (o.times == "log-normal") {
-    constexpr double mean = -1.2, deviation = 1.2; // of ln sigma
-    return std::clamp(sde.time_of(std::exp(mean + deviation * random)), 0.0, sde.T);
+    const double sigma = std::exp(o.log_sigma_mean + o.log_sigma_deviation * random);
+    return std::clamp(sde.time_of(sigma), 0.0, sde.T);
   }
   require(o.times == "uniform", "the times of training are '", o.times,
           "'; expected uniform, stratified or log-normal");

@@ -33,9 +33,10 @@ struct LossOptions {
   // arXiv:2303.09556).
   std::string weight = "none";
   double min_snr_gamma = 5;
-  // Of t: uniform; stratified: sample b of B in [b, b + 1) T/B; log-normal: ln sigma ~
-  // N(-1.2, 1.2^2) as Karras et al. 2022, cut at the ends.
+  // Of t: uniform; stratified: sample b of B in [b, b + 1) T/B; log-normal: ln sigma normal, cut at
+  // the ends, with mean and deviation of Karras et al. 2022 unless others are given.
   std::string times = "uniform";
+  double log_sigma_mean = -1.2, log_sigma_deviation = 1.2;
 };
 
 // The weight of the loss at sigma. Errors: a name that is none of those above.
