@@ -320,7 +320,12 @@ int main(int argc, char** argv) {
               "of --loss-weight min-snr");
   line.choice("--times", o.training.loss.times, {"uniform", "stratified", "log-normal"},
               "how noise levels are drawn: ln sigma uniform, one in each of --batch equal parts, "
-              "or normal about -1.2 with deviation 1.2");
+              "or normal");
+  line.option("--log-sigma-mean", o.training.loss.log_sigma_mean, "MEAN",
+              "of ln sigma, with --times log-normal");
+  line.option("--log-sigma-deviation", o.training.loss.log_sigma_deviation, "DEVIATION",
+              "of ln sigma, with --times log-normal")
+      ->check(in_range(0.0, 10.0));
   line.choice("--schedule", o.schedule, {"constant", "cosine"},
               "of the learning rate after the warm-up; cosine: down to 0 at the last step");
   line.option("--sigma-min", o.sde.sigma_min, "SIGMA", "smallest noise level");
