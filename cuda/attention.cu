@@ -1,5 +1,4 @@
-// Attention with its L x L weights in device memory: one block a row of weights, then one thread an
-// element of the result.
+// Attention with its L x L weights in device memory; one block a row of weights.
 #include "cuda/cuda_backend.cuh"
 #include "engine/scalar.hpp"
 
@@ -41,10 +40,9 @@ template <class T> __device__ T largest(const T* row, Index length) {
   return value;
 }
 
-// weights[b, i, j] = softmax_j(q_i k_j / sqrt C); a block for each (b, i).
-template <class T> __global__ void weights_kernel(Attention<T> in, T scale, T* weights) {
-  const Index sample = blockIdx.x / in.length, i = blockIdx.x % in.length;
-  T* row = weights + Index(blockIdx.x) * in.length;
+// row[j] = softmax_j(q_i k_j / sqrt C), known to the whole block.
+template <class T>
+__device__ void weights_of_row(const Attention<T>& in, Index sample, Index i, T scale, T* row) {
   const auto keys = [&](Index j) { return in.part(sample, j, 1); };
   row_of_products(in.part(sample, i, 0), keys, in.length, in.channels, scale, row);
   const T top = largest(row, in.length);
@@ -56,26 +54,28 @@ template <class T> __global__ void weights_kernel(Attention<T> in, T scale, T* w
   }
   const T total = T(block_sum(sum));
   for (Index j = threadIdx.x; j < in.length; j += blockDim.x) row[j] /= total;
+  __syncthreads();
 }
 
-// y[b, i] = sum_j weights[b, i, j] v_j
-template <class T>
-__global__ void attention_kernel(Index n, Attention<T> in, const T* weights, T* y) {
-  for (Index e = first_element(); e < n; e += element_stride()) {
-    const Index c = e % in.channels, row = e / in.channels, sample = row / in.length;
+// y[b, i] = sum_j weights[b, i, j] v_j; a block for each (b, i).
+template <class T> __global__ void attention_kernel(Attention<T> in, T scale, T* weights, T* y) {
+  const Index sample = blockIdx.x / in.length, i = blockIdx.x % in.length;
+  T* row = weights + Index(blockIdx.x) * in.length;
+  weights_of_row(in, sample, i, scale, row);
+  for (Index c = threadIdx.x; c < in.channels; c += blockDim.x) {
     T sum = 0;
-    for (Index j = 0; j < in.length; ++j)
-      sum += weights[row * in.length + j] * in.part(sample, j, 2)[c];
-    y[e] = sum;
+    for (Index j = 0; j < in.length; ++j) sum += row[j] * in.part(sample, j, 2)[c];
+    y[blockIdx.x * in.channels + c] = sum;
   }
 }
 
-// slopes[b, i, j] = p_ij (dy_i v_j - sum_j p_ij dy_i v_j) / sqrt C; a block for each (b, i).
+// The weights p again, and slopes[b, i, j] = p_ij (dy_i v_j - sum_j p_ij dy_i v_j) / sqrt C; a
+// block for each (b, i).
 template <class T>
-__global__ void slopes_kernel(Attention<T> in, const T* dy, T scale, const T* weights, T* slopes) {
+__global__ void slopes_kernel(Attention<T> in, const T* dy, T scale, T* weights, T* slopes) {
   const Index sample = blockIdx.x / in.length, row_number = blockIdx.x;
-  const T* p = weights + row_number * in.length;
-  T* row = slopes + row_number * in.length;
+  T *p = weights + row_number * in.length, *row = slopes + row_number * in.length;
+  weights_of_row(in, sample, row_number % in.length, scale, p);
   const auto values = [&](Index j) { return in.part(sample, j, 2); };
   row_of_products(dy + row_number * in.channels, values, in.length, in.channels, T(1), row);
   double sum = 0;
@@ -109,9 +109,9 @@ void CudaBackend::attention(const Tensor& qkv, const Tensor& y) {
   const Tensor weights({s.batch, s.length, s.length}, y.dtype(), *this);
   visit(y.dtype(), [&]<class T>(T) {
     const Attention<T> in{qkv.data<T>(), s.length, s.channels};
-    const Launch at = launch("attention", qkv.shape());
-    at.blocks(weights_kernel<T>, s.rows(), in, 1 / std::sqrt(T(s.channels)), weights.data<T>());
-    at.elements(attention_kernel<T>, y.size(), y.size(), in, weights.data<T>(), y.data<T>());
+    launch("attention", qkv.shape())
+        .blocks(attention_kernel<T>, s.rows(), in, 1 / std::sqrt(T(s.channels)), weights.data<T>(),
+                y.data<T>());
   });
 }
 
@@ -123,7 +123,6 @@ void CudaBackend::attention_backward(const Tensor& qkv, const Tensor& dy, Out dq
     const Attention<T> in{qkv.data<T>(), s.length, s.channels};
     const T scale = 1 / std::sqrt(T(s.channels));
     const Launch at = launch("attention_backward", qkv.shape());
-    at.blocks(weights_kernel<T>, s.rows(), in, scale, weights.data<T>());
     at.blocks(slopes_kernel<T>, s.rows(), in, dy.data<T>(), scale, weights.data<T>(),
               slopes.data<T>());
     at.elements(attention_backward_kernel<T>, qkv.size(), qkv.size(), in, dy.data<T>(),

@@ -78,26 +78,6 @@ __global__ void weight_gradient_kernel(Patches<T> patches, Matrix<T> dy, Index r
     }
 }
 
-// dw (+)= factor times the sum of the splits; 8 neighbouring rows of threads take the splits of 32
-// elements in turn, and their sums are added in order.
-template <class T>
-__global__ void add_splits_kernel(Index n, Index splits, T factor, const T* partial, T* dw,
-                                  bool add) {
-  constexpr int width = 32, turns = block_threads / width;
-  __shared__ T sums[turns][width];
-  const int column = threadIdx.x % width, turn = threadIdx.x / width;
-  const Index i = Index(blockIdx.x) * width + column;
-  T sum = 0;
-  if (i < n)
-#pragma unroll 8
-    for (Index split = turn; split < splits; split += turns) sum += partial[split * n + i];
-  sums[turn][column] = sum;
-  __syncthreads();
-  if (turn != 0 || i >= n) return;
-  for (int other = 1; other < turns; ++other) sum += sums[other][column];
-  store(dw + i, add, factor * sum);
-}
-
 // to[taps - 1 - tap, o, i] = from[tap, i, o], a square a block, read and written along rows.
 template <class T>
 __global__ void transpose_kernel(Index taps, Index ci, Index co, const T* from, T* to) {
@@ -183,8 +163,8 @@ void CudaBackend::conv1d_backward_input(double factor, const Tensor& w, const Te
 void CudaBackend::conv1d_backward_weight(double factor, const Tensor& x, const Tensor& dy, Out dw) {
   const Index taps = dw.tensor.shape()[0], ci = dw.tensor.shape()[1], co = dw.tensor.shape()[2];
   const Index rows = Signal(x).rows(), rows_each = rows_per_split(rows, taps * ci, co);
-  const Index splits = pieces(rows, rows_each), n = dw.tensor.size();
-  const Tensor partial({splits, taps * ci, co}, x.dtype(), *this);
+  const Index splits = pieces(rows, rows_each);
+  const Tensor partial({splits, taps * ci * co}, x.dtype(), *this);
   visit(x.dtype(), [&]<class T>(T) {
     const Launch at = launch("conv1d_backward_weight", x.shape());
     const Patches<T> patches = patches_of<T>(x, taps);
@@ -193,9 +173,8 @@ void CudaBackend::conv1d_backward_weight(double factor, const Tensor& x, const T
     else
       at.blocks(weight_gradient_kernel<T>, splits * tiles(taps * ci) * tiles(co), patches,
                 Matrix<T>{dy.data<T>(), rows, co}, rows_each, partial.data<T>());
-    at.blocks(add_splits_kernel<T>, pieces(n, 32), n, splits, factor, partial.data<T>(),
-              dw.tensor.data<T>(), dw.add);
   });
+  sum_rows(factor, partial, dw);
 }
 
 } // namespace lookback::cuda

@@ -1,9 +1,83 @@
-// One block for each group of each sample. Sums are float64 in a fixed order.
+// Group norm with its activation. A group of float32 numbers that fits in the registers of a warp
+// is read once, as all groups of the paper's network are; the others take a block each. Sums have a
+// fixed order.
 #include "cuda/cuda_backend.cuh"
 #include "engine/scalar.hpp"
 
 namespace lookback::cuda {
 namespace {
+
+constexpr int warps = block_threads / 32;
+constexpr unsigned all_lanes = 0xffffffffu;
+
+__device__ float warp_sum(float value) {
+  for (int half = 16; half > 0; half /= 2) value += __shfl_xor_sync(all_lanes, value, half);
+  return value;
+}
+
+struct Sizes {
+  Index samples;
+  int length, channels, groups;
+};
+
+// A group in a warp: its rows of `width` channels side by side, rows_a_step of them at a time. Lane
+// k + width r has channel k of rows r, r + rows_a_step, ...; lanes that are left over have none.
+struct WarpGroup {
+  Index number; // of all samples' groups
+  int width, rows_a_step, row, channel, length;
+  Index first, step; // places of the lane's first element, and from one to the next
+
+  __device__ explicit WarpGroup(const Sizes& s) : width(s.channels / s.groups), length(s.length) {
+    number = Index(blockIdx.x) * warps + threadIdx.x / 32;
+    const int lane = threadIdx.x % 32, group = int(number % s.groups);
+    rows_a_step = 32 / width;
+    row = lane / width;
+    channel = group * width + lane % width;
+    first = (number / s.groups * length + row) * s.channels + channel;
+    step = Index(rows_a_step) * s.channels;
+  }
+  __device__ bool has(int i) const { return row < rows_a_step && row + i * rows_a_step < length; }
+  __device__ float count() const { return float(length * width); }
+  // The sum of the values of all lanes with this lane's channel.
+  __device__ float channel_sum(float value) const {
+    const int lane = threadIdx.x % 32;
+    float sum = 0;
+    for (int r = 0; r < rows_a_step; ++r)
+      sum += __shfl_sync(all_lanes, value, lane % width + r * width);
+    return sum;
+  }
+};
+
+// `steps` elements a lane at most.
+template <class F, int steps>
+__global__ void group_norm_warp_kernel(Sizes s, const float* x, const float* gamma,
+                                       const float* beta, float epsilon, float* y,
+                                       float* statistics) {
+  const WarpGroup group(s);
+  if (group.number >= s.samples * s.groups) return; // with all of its warp
+  float value[steps], sum = 0, squares = 0;
+#pragma unroll
+  for (int i = 0; i < steps; ++i) {
+    value[i] = group.has(i) ? x[group.first + i * group.step] : 0;
+    sum += value[i];
+  }
+  const float mean = warp_sum(sum) / group.count();
+#pragma unroll
+  for (int i = 0; i < steps; ++i) {
+    value[i] = group.has(i) ? value[i] - mean : 0;
+    squares += value[i] * value[i];
+  }
+  const float inverse = 1 / sqrt(warp_sum(squares) / group.count() + epsilon);
+  const float scale = gamma[group.channel], shift = beta[group.channel];
+#pragma unroll
+  for (int i = 0; i < steps; ++i)
+    if (group.has(i))
+      y[group.first + i * group.step] = F::value(scale * (value[i] * inverse) + shift);
+  if (threadIdx.x % 32 == 0) {
+    statistics[2 * group.number] = mean;
+    statistics[2 * group.number + 1] = inverse;
+  }
+}
 
 // A group's elements: `length` rows of `width` neighbouring channels, rows `channels` apart.
 struct Group {
@@ -100,6 +174,56 @@ __global__ void group_norm_backward_kernel(Index length, Index channels, Index g
   }
 }
 
+template <class F, int steps>
+__global__ void group_norm_backward_warp_kernel(Sizes s, Backward<float> p) {
+  const WarpGroup group(s);
+  if (group.number >= s.samples * s.groups) return; // with all of its warp
+  const float mean = p.statistics[2 * group.number], inverse = p.statistics[2 * group.number + 1];
+  const float gamma = p.gamma[group.channel];
+  float n[steps], du[steps], sum_du = 0, sum_du_n = 0;
+#pragma unroll
+  for (int i = 0; i < steps; ++i) {
+    n[i] = du[i] = 0;
+    if (group.has(i))
+      slopes<float, F>(p, group.first + i * group.step, group.channel, mean, inverse, n[i], du[i]);
+    sum_du += du[i];
+    sum_du_n += du[i] * n[i];
+  }
+  sum_du = group.channel_sum(sum_du);
+  sum_du_n = group.channel_sum(sum_du_n);
+  if (group.row == 0) {
+    const Index place = group.number / s.groups * s.channels + group.channel;
+    p.sum_du[place] = sum_du;
+    p.sum_du_n[place] = sum_du_n;
+  }
+  const float of_channel = group.row == 0 ? gamma : 0;
+  const float mean_dn = warp_sum(of_channel * sum_du) / group.count();
+  const float mean_dn_n = warp_sum(of_channel * sum_du_n) / group.count();
+  if (!p.dx) return;
+#pragma unroll
+  for (int i = 0; i < steps; ++i)
+    if (group.has(i))
+      store(p.dx + group.first + i * group.step, p.add,
+            inverse * (gamma * du[i] - mean_dn - n[i] * mean_dn_n));
+}
+
+// Calls f with the number of steps, as a type, that a warp needs for a group; false where a group
+// is too large for a warp.
+template <class F> bool visit_steps(const Sizes& s, F&& f) {
+  const int width = s.channels / s.groups;
+  if (width > 32) return false;
+  const int rows = 32 / width, steps = (s.length + rows - 1) / rows;
+  if (steps <= 8)
+    f(std::integral_constant<int, 8>{});
+  else if (steps <= 32)
+    f(std::integral_constant<int, 32>{});
+  return steps <= 32;
+}
+
+Index blocks_of_warps(const Sizes& s) {
+  return (s.samples * s.groups + warps - 1) / warps;
+}
+
 } // namespace
 
 void CudaBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
@@ -107,12 +231,19 @@ void CudaBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor&
                              const Tensor& statistics) {
   const Signal s(x);
   const Index groups = statistics.shape()[1];
-  visit(x.dtype(), [&]<class T>(T) {
-    scalar::visit_activation(kind, [&]<class F>(F) {
-      launch("group_norm", x.shape())
-          .blocks(group_norm_kernel<T, F>, s.batch * groups, s.length, s.channels, groups,
-                  x.data<T>(), gamma.data<T>(), beta.data<T>(), epsilon, y.data<T>(),
-                  statistics.data<T>());
+  const Sizes sizes{s.batch, int(s.length), int(s.channels), int(groups)};
+  const Launch at = launch("group_norm", x.shape());
+  scalar::visit_activation(kind, [&]<class F>(F) {
+    const auto with_warps = [&]<int steps>(std::integral_constant<int, steps>) {
+      at.blocks(group_norm_warp_kernel<F, steps>, blocks_of_warps(sizes), sizes, x.data<float>(),
+                gamma.data<float>(), beta.data<float>(), epsilon, y.data<float>(),
+                statistics.data<float>());
+    };
+    if (x.dtype() == DType::f32 && visit_steps(sizes, with_warps)) return;
+    visit(x.dtype(), [&]<class T>(T) {
+      at.blocks(group_norm_kernel<T, F>, s.batch * groups, s.length, s.channels, groups,
+                x.data<T>(), gamma.data<T>(), beta.data<T>(), epsilon, y.data<T>(),
+                statistics.data<T>());
     });
   });
 }
@@ -124,14 +255,22 @@ void CudaBackend::group_norm_backward(const Tensor& x, const Tensor& gamma, cons
   const Index groups = statistics.shape()[1];
   const Tensor sum_du({s.batch, s.channels}, x.dtype(), *this);
   const Tensor sum_du_n({s.batch, s.channels}, x.dtype(), *this);
-  visit(x.dtype(), [&]<class T>(T) {
-    const Backward<T> pointers = {
-        x.data<T>(),         gamma.data<T>(), beta.data<T>(),   statistics.data<T>(), dy.data<T>(),
-        dx.tensor.data<T>(), dx.add,          sum_du.data<T>(), sum_du_n.data<T>()};
-    scalar::visit_activation(kind, [&]<class F>(F) {
-      launch("group_norm_backward", x.shape())
-          .blocks(group_norm_backward_kernel<T, F>, s.batch * groups, s.length, s.channels, groups,
-                  pointers);
+  const Sizes sizes{s.batch, int(s.length), int(s.channels), int(groups)};
+  const Launch at = launch("group_norm_backward", x.shape());
+  const auto pointers = [&]<class T>(T) {
+    return Backward<T>{x.data<T>(),       gamma.data<T>(),     beta.data<T>(), statistics.data<T>(),
+                       dy.data<T>(),      dx.tensor.data<T>(), dx.add,         sum_du.data<T>(),
+                       sum_du_n.data<T>()};
+  };
+  scalar::visit_activation(kind, [&]<class F>(F) {
+    const auto with_warps = [&]<int steps>(std::integral_constant<int, steps>) {
+      at.blocks(group_norm_backward_warp_kernel<F, steps>, blocks_of_warps(sizes), sizes,
+                pointers(float{}));
+    };
+    if (x.dtype() == DType::f32 && visit_steps(sizes, with_warps)) return;
+    visit(x.dtype(), [&]<class T>(T) {
+      at.blocks(group_norm_backward_kernel<T, F>, s.batch * groups, s.length, s.channels, groups,
+                pointers(T{}));
     });
   });
   if (dbeta.tensor) sum_rows(1, sum_du, dbeta);

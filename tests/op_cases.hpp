@@ -178,6 +178,7 @@ inline std::vector<OpCase> op_cases() {
                            group_norm_case({2, 17, 12}, 3, Activation::elu),
                            group_norm_case({2, 65, 20}, 5, Activation::tanh),
                            group_norm_case({2, 5, 66}, 33, Activation::relu),
+                           group_norm_case({2, 140, 8}, 1, Activation::silu),
                            attention_case(2, 5, 4),
                            attention_case(1, 1, 8),
                            attention_case(3, 8, 16),
