@@ -22,6 +22,7 @@ public:
   void download(const Tensor& from, void* host) override;
   void copy(const Tensor& from, const Tensor& to) override;
   void fill(const Tensor& x, double value) override;
+  std::function<void()> repeatable(std::function<void()> operations) override;
 
   void activate(Activation kind, const Tensor& x, const Tensor& y) override;
   void activate_backward(Activation kind, const Tensor& x, const Tensor& dy, Out dx) override;
@@ -67,7 +68,7 @@ private:
   Launch launch(const char* kernel, const Shape& shape) const { return {stream_, kernel, shape}; }
 
   cudaStream_t stream_ = nullptr;
-  std::shared_ptr<Pool> pool_;
+  std::shared_ptr<Pool> pool_; // or, while operations are noted down, the memory of their graph
 };
 
 } // namespace lookback::cuda

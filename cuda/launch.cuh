@@ -18,14 +18,16 @@ constexpr Index most_blocks = 1 << 16; // of a launch; beyond it, threads take s
 void check(cudaError_t status, const char* call,
            std::source_location where = std::source_location::current());
 
+// LOOKBACK_SYNC_KERNELS=1 in the environment: wait for every kernel.
+bool waits_for_kernels();
+
 struct Launch {
   cudaStream_t stream;
   const char* kernel;
   Shape shape; // of the tensor that the kernel works on, for the message
 
-  // Throws Error naming kernel and shape where the launch failed. With LOOKBACK_SYNC_KERNELS=1 in
-  // the environment it waits for the kernel, so that an error is put down to the kernel that made
-  // it.
+  // Throws Error naming kernel and shape where the launch failed. With LOOKBACK_SYNC_KERNELS=1 it
+  // waits for the kernel, so that an error is put down to the kernel that made it.
   void check_started(std::source_location where) const;
 
   template <class... Parameters, class... Arguments>

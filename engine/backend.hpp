@@ -5,6 +5,8 @@
 #include "engine/random.hpp"
 #include "engine/tensor.hpp"
 
+#include <functional>
+
 namespace lookback {
 
 // Where a kernel writes, and whether it adds to what is there or overwrites it.
@@ -59,6 +61,14 @@ public:
   virtual void download(const Tensor& from, void* host) = 0; // waits until the values are there
   virtual void copy(const Tensor& from, const Tensor& to) = 0;
   virtual void fill(const Tensor& x, double value) = 0;
+
+  // Runs the operations and returns what runs them again. They must be the same every time, between
+  // tensors that stay where they are, and read nothing on the host; a device may then note down
+  // what it is asked to do and repeat it without the host. The precision is that of the first time.
+  virtual std::function<void()> repeatable(std::function<void()> operations) {
+    operations();
+    return operations;
+  }
 
   // Pointwise
   virtual void activate(Activation kind, const Tensor& x, const Tensor& y) = 0;

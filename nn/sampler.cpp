@@ -1,6 +1,7 @@
 #include "nn/sampler.hpp"
 
 #include <cmath>
+#include <optional>
 
 namespace lookback::nn {
 namespace {
@@ -51,9 +52,34 @@ std::vector<double> divergence(const Ncsnpp& network, const VeSde& sde, const Te
 
 } // namespace
 
+// r(t, x) between tensors that stay where they are, so that the device can repeat it.
+struct Evaluation {
+  NoiseLevels levels;
+  Tensor x, r;
+  std::function<void()> run;
+
+  Evaluation(const Ncsnpp& network, const VeSde& sde, const Tensor& like)
+      : levels(network, sde, like.shape()[0]), x(empty_like(like)), r(empty_like(like)) {}
+};
+
 Score prior_score(const Ncsnpp& network, const VeSde& sde) {
-  return [&network, sde](const Tensor& x, double t) {
-    return score(network, sde, constant_times(t, x), x);
+  auto last = std::make_shared<std::optional<Evaluation>>(); // of the last shape
+  return [&network, sde, last](const Tensor& x, double t) {
+    Backend& backend = x.backend();
+    if (!*last || (*last)->x.shape() != x.shape()) last->emplace(network, sde, x);
+    Evaluation& e = **last;
+    backend.copy(x, e.x);
+    e.levels.set(t);
+    if (e.run)
+      e.run();
+    else
+      e.run = backend.repeatable([&network, levels = e.levels, x = e.x, r = e.r] {
+        r.backend().copy(scaled_score(network, levels, x), r);
+      });
+    const double time = x.dtype() == DType::f32 ? double(float(t)) : t;
+    const Tensor y = empty_like(x);
+    backend.scale(1 / sde.sigma(time), e.r, {y, false});
+    return y;
   };
 }
 

@@ -5,37 +5,73 @@
 
 namespace lookback::nn {
 
-template <class F> static Tensor map_times(const Tensor& t, F&& f) {
-  Tensor y = empty_like(t);
-  visit(t.dtype(), [&]<class T>(T) {
+// f(t) of every sample, t rounded to the number type of `to`.
+template <class F> static void map_times(const Tensor& t, const Tensor& to, F&& f) {
+  visit(to.dtype(), [&]<class T>(T) {
     std::vector<T> values = t.values<T>();
     for (T& v : values) v = T(f(double(v)));
-    t.backend().upload(values.data(), y);
+    to.backend().upload(values.data(), to);
   });
-  return y;
+}
+template <class F> static void map_times(double t, const Tensor& to, F&& f) {
+  to.backend().fill(to, f(to.dtype() == DType::f32 ? double(float(t)) : t));
 }
 
-Tensor sigma_of(const VeSde& sde, const Tensor& t) {
-  return map_times(t, [&](double v) { return sde.sigma(v); });
+template <class Times> static void set_levels(const NoiseLevels& levels, const Times& t) {
+  const VeSde& sde = levels.sde;
+  const auto variance = [&](double v) { return 1 + sde.sigma(v) * sde.sigma(v); };
+  map_times(t, levels.sigma, [&](double v) { return sde.sigma(v); });
+  if (!levels.unit) return;
+  map_times(t, levels.unit, [&](double v) { return 1 / std::sqrt(variance(v)); });
+  map_times(t, levels.skip, [&](double v) { return -sde.sigma(v) / variance(v); });
+}
+
+NoiseLevels::NoiseLevels(const Ncsnpp& network, const VeSde& sde, std::int64_t batch)
+    : sde(sde), t({batch}, network.params().flat().dtype(), network.params().flat().backend()),
+      sigma(empty_like(t)) {
+  if (network.config().preconditioned) unit = empty_like(t), skip = empty_like(t);
+}
+
+NoiseLevels::NoiseLevels(const Ncsnpp& network, const VeSde& sde, const Tensor& t)
+    : NoiseLevels(network, sde, t.size()) {
+  set(t);
+}
+
+void NoiseLevels::set(const Tensor& times) {
+  t.backend().copy(times, t);
+  set_levels(*this, times);
+}
+
+void NoiseLevels::set(double time) {
+  t.backend().fill(t, time);
+  set_levels(*this, time);
+}
+
+Tensor scaled_score(const Ncsnpp& network, const NoiseLevels& levels, const Tensor& x) {
+  if (!levels.unit) return network(levels.t, x);
+  const Tensor inside = network(levels.t, scale_samples(levels.unit, x));
+  return add(scale_samples(levels.unit, inside), scale_samples(levels.skip, x));
 }
 
 Tensor scaled_score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Tensor& x) {
-  if (!network.config().preconditioned) return network(t, x);
-  const auto variance = [&](double v) { return 1 + sde.sigma(v) * sde.sigma(v); };
-  const Tensor unit = map_times(t, [&](double v) { return 1 / std::sqrt(variance(v)); }),
-               skip = map_times(t, [&](double v) { return -sde.sigma(v) / variance(v); });
-  return add(scale_samples(unit, network(t, scale_samples(unit, x))), scale_samples(skip, x));
+  return scaled_score(network, NoiseLevels(network, sde, t), x);
 }
 
 Tensor score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Tensor& x) {
-  return scale_samples(map_times(t, [&](double v) { return 1 / sde.sigma(v); }),
-                       scaled_score(network, sde, t, x));
+  const Tensor factor = empty_like(t);
+  map_times(t, factor, [&](double v) { return 1 / sde.sigma(v); });
+  return scale_samples(factor, scaled_score(network, sde, t, x));
+}
+
+Tensor denoising_losses(const Ncsnpp& network, const NoiseLevels& levels, const Tensor& x_0,
+                        const Tensor& z) {
+  const Tensor x_t = add(x_0, scale_samples(levels.sigma, z));
+  return squared_norm(add(z, scaled_score(network, levels, x_t)));
 }
 
 Tensor denoising_losses(const Ncsnpp& network, const VeSde& sde, const Tensor& x_0, const Tensor& t,
                         const Tensor& z) {
-  const Tensor x_t = add(x_0, scale_samples(sigma_of(sde, t), z));
-  return squared_norm(add(z, scaled_score(network, sde, t, x_t)));
+  return denoising_losses(network, NoiseLevels(network, sde, t), x_0, z);
 }
 
 double loss_weight(const LossOptions& o, double sigma) {

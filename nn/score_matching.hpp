@@ -12,10 +12,22 @@
 
 namespace lookback::nn {
 
-// sigma(t) of every sample: t[B] -> [B].
-Tensor sigma_of(const VeSde& sde, const Tensor& t);
+// What depends on the noise levels of a batch alone: one number a sample, made on the host, so that
+// what follows can be repeated by the device without it (Backend::repeatable).
+struct NoiseLevels {
+  VeSde sde;
+  Tensor t, sigma;   // [B]
+  Tensor unit, skip; // 1/s and -sigma/s^2 [B]; empty unless the network is preconditioned
+
+  // Not set yet.
+  NoiseLevels(const Ncsnpp& network, const VeSde& sde, std::int64_t batch);
+  NoiseLevels(const Ncsnpp& network, const VeSde& sde, const Tensor& t);
+  void set(const Tensor& t); // [B]
+  void set(double t);        // of all samples alike
+};
 
 // r(t, x): t[B], x[B, L, C] -> [B, L, C].
+Tensor scaled_score(const Ncsnpp& network, const NoiseLevels& levels, const Tensor& x);
 Tensor scaled_score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Tensor& x);
 
 // r(t, x)/sigma(t): t[B], x[B, L, C] -> [B, L, C].
@@ -23,6 +35,8 @@ Tensor score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Ten
 
 // Per sample: sum over length and channels of (z + r(t, x_0 + sigma(t) z))^2 -> [B]. The training
 // loss of score_models (dsm.py) is its mean over the batch.
+Tensor denoising_losses(const Ncsnpp& network, const NoiseLevels& levels, const Tensor& x_0,
+                        const Tensor& z);
 Tensor denoising_losses(const Ncsnpp& network, const VeSde& sde, const Tensor& x_0, const Tensor& t,
                         const Tensor& z);
 

@@ -1,11 +1,8 @@
 // The network on the CUDA backend against the CPU: loss, gradients, a step of the optimiser, noise.
 #include "nn/optimizer.hpp"
-#include "nn/score_matching.hpp"
+#include "nn/sampler.hpp"
 #include "tests/cuda_device.hpp"
-#include "tests/evaluate.hpp"
-#include "tests/golden.hpp"
-
-#include <doctest/doctest.h>
+#include "tests/op_properties.hpp"
 
 using namespace lookback;
 using namespace lookback::test;
@@ -78,6 +75,41 @@ TEST_CASE("cuda: a second training step of the same shapes gives the same bits")
   CHECK(first.losses == second.losses);
   CHECK(first.gradient == second.gradient);
   CHECK(first.weights == second.weights);
+}
+
+TEST_CASE("cuda: the sampler's score, started as one graph, has the bits of separate kernels") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  for (bool preconditioned : {false, true}) {
+    nn::NcsnppConfig config = small_network();
+    config.preconditioned = preconditioned;
+    nn::Ncsnpp network(config, *cuda);
+    network.params().initialise(5);
+    const nn::Score score = nn::prior_score(network, {});
+    for (std::int64_t batch : {2, 2, 3, 2})
+      for (double time : {1.0, 0.4}) {
+        const Tensor x = random_tensor({batch, 16, 2}, std::uint32_t(10 * time), DType::f32, *cuda);
+        const Tensor t({batch}, DType::f32, *cuda);
+        cuda->fill(t, time);
+        const auto expected = to_doubles(nn::score(network, {}, t, x));
+        CHECK(to_doubles(score(x, time)) == expected);
+        poison_pool(*cuda); // the graph's memory is its own
+        CHECK(to_doubles(score(x, time)) == expected);
+      }
+  }
+}
+
+TEST_CASE("cuda: an error among operations to repeat leaves the device as it was") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  int runs = 0;
+  CHECK_THROWS_AS(cuda->repeatable([&] {
+    if (++runs == 2) fail("the second run, which is noted down, fails");
+  }),
+                  Error);
+  const Tensor x({4}, DType::f32, *cuda);
+  cuda->fill(x, 3);
+  CHECK(to_doubles(x) == std::vector<double>(4, 3));
 }
 
 TEST_CASE("every op that the network records has a case in the list of op cases") {
