@@ -70,7 +70,7 @@ void sample(Options& o, CommandLine& line) {
   require_writable(output);
   const auto start = std::chrono::steady_clock::now();
   Backend& backend = backend_for(line.common().device);
-  backend.set_precision(o.precision == "bf16" ? Precision::bf16 : Precision::fp32);
+  backend.set_precision(precision_named(o.precision));
   const nn::Prior prior = nn::read_prior(o.prior, backend);
   const bool posterior = !o.galaxy.spectrum.empty();
   require(posterior || (o.galaxy.photometry.empty() && o.galaxy.firefly.empty()),
@@ -151,8 +151,8 @@ int main(int argc, char** argv) {
   line.output(o.output, "the draws (lookback-samples)");
   line.option("--count", o.chains.count, "N", "draws")->check(in_range(1, 10000000));
   line.choice("--sampler", o.sampler, {"euler-maruyama"}, "integrator of the reverse SDE");
-  line.choice("--precision", o.precision, {"fp32", "bf16"},
-              "factors of the network's convolutions; sums are float32");
+  line.choice("--precision", o.precision, {"fp32", "tf32", "bf16"},
+              "factors of the network's convolutions (tf32: cuda alone); sums are float32");
   line.option("--steps", o.chains.steps, "N", "steps of the sampler")->check(in_range(1, 1000000));
   line.option("--batch", o.chains.batch, "N", "chains at a time; results do not depend on it")
       ->check(in_range(1, 100000));
