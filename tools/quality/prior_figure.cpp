@@ -16,7 +16,7 @@ const Style held_out_dashed{.stroke = black, .width = 0.9, .dash = "4 3"};
 const Style reference_line{.stroke = vermillion, .width = 1.3};
 
 constexpr double figure_width = 1000, panel_width = 408, panel_height = 230;
-constexpr double left_column = 72, right_column = 572, first_row = 84, row_height = 310;
+constexpr double left_column = 72, right_column = 572, first_row = 60, row_height = 310;
 
 Box box(int column, int row) {
   return {column == 0 ? left_column : right_column, first_row + row * row_height, panel_width,
