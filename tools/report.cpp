@@ -92,6 +92,7 @@ int report_samples(int argc, char** argv) {
 struct PriorOptions {
   std::filesystem::path samples, histories;
   std::optional<std::filesystem::path> reference, output, table, prior;
+  double min_mass_msun = 0;
   ComparisonOptions comparison;
   LikelihoodOptions likelihood;
 };
@@ -115,10 +116,14 @@ void report_prior(PriorOptions& o, CommandLine& line) {
     if (file) require_writable({*file, overwrite});
   require(bool(o.prior) == (o.likelihood.count > 0),
           "--prior and --likelihood N go together: the log-likelihood of N histories");
-  const HistorySet draws = history_set(read_samples(o.samples));
-  const HistorySet held = held_out(read_histories(o.histories));
+  const Samples samples = read_samples(o.samples);
+  require(!samples.posterior, "'", o.samples.string(),
+          "' holds draws of a posterior; expected those of sample without --spectrum");
+  const HistorySet draws = above_mass(history_set(samples), o.min_mass_msun);
+  const HistorySet held = above_mass(held_out(read_histories(o.histories)), o.min_mass_msun);
   std::optional<HistorySet> reference;
-  if (o.reference) reference = held_out(read_histories(*o.reference));
+  if (o.reference)
+    reference = above_mass(history_set(read_histories(*o.reference)), o.min_mass_msun);
   o.comparison.seed = line.common().seed;
   o.comparison.progress = [&](const std::string& stage) {
     line.log().say("report: comparing, ", stage);
@@ -145,10 +150,13 @@ int report_prior(int argc, char** argv) {
   line.input("--histories", o.histories,
              "held-out histories (lookback-histories): those of is_test, or all");
   line.option("--reference", o.reference, "FILE",
-              "further histories to set beside them (lookback-histories)");
+              "further histories to set beside them, all of them (lookback-histories)");
   line.option("-o,--output", o.output, "FILE",
               "figure (.svg), or a page with the figure and tables (.html)");
   line.option("--table", o.table, "FILE", "all numbers, with those of the figure (.csv)");
+  line.option("--min-mass", o.min_mass_msun, "Msun",
+              "leave out of all sets what formed less, to compare like with like")
+      ->check(in_range(0.0, 1e30));
   line.option("--floor", o.comparison.floor_msun_per_yr, "Msun/yr",
               "SFR below which rates are not told apart: they enter as asinh(SFR/floor)")
       ->check(in_range(1e-12, 1e12));

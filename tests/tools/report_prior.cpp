@@ -108,6 +108,7 @@ TEST_CASE("report prior refuses bad input in one line") {
   refused({"-o", files.path("f.png")}, ".svg or .html");
   refused({"--prior", files.draws}, "--likelihood");
   refused({"--likelihood", "5"}, "--prior");
+  refused({"--min-mass", "1e20"}, "at least 100 histories");
   refused({"--floor", "0"}, "--floor");
   refused({"--flor", "1"}, "--floor");
 }

@@ -3,6 +3,7 @@
 #include "engine/error.hpp"
 #include "engine/random.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -12,8 +13,12 @@ HistorySet history_set(const Samples& s) {
   return {s.bins, s.bin_edges_gyr, s.sfr_msun_per_yr, s.log_z_zsun};
 }
 
+HistorySet history_set(const Histories& h) {
+  return {h.bins, h.bin_edges_gyr, h.sfr_msun_per_yr, h.log_z_zsun};
+}
+
 HistorySet held_out(const Histories& h) {
-  HistorySet all{h.bins, h.bin_edges_gyr, h.sfr_msun_per_yr, h.log_z_zsun};
+  const HistorySet all = history_set(h);
   std::vector<std::int64_t> tests;
   for (std::int64_t i = 0; i < std::int64_t(h.is_test.size()); ++i)
     if (h.is_test[std::size_t(i)]) tests.push_back(i);
@@ -27,6 +32,19 @@ HistorySet chosen(const HistorySet& set, const std::vector<std::int64_t>& number
     part.log_z_zsun.insert(part.log_z_zsun.end(), set.log_z(i), set.log_z(i) + set.bins);
   }
   return part;
+}
+
+HistorySet above_mass(const HistorySet& set, double mass_msun) {
+  constexpr double yr_per_gyr = 1e9;
+  std::vector<std::int64_t> massive;
+  for (std::int64_t i = 0; i < set.count(); ++i) {
+    double mass = 0;
+    for (int b = 0; b < set.bins; ++b)
+      mass += std::max(set.sfr(i)[b], 0.0f) * yr_per_gyr *
+              (set.bin_edges_gyr[std::size_t(b + 1)] - set.bin_edges_gyr[std::size_t(b)]);
+    if (mass >= mass_msun) massive.push_back(i);
+  }
+  return chosen(set, massive);
 }
 
 std::vector<std::int64_t> shuffled(std::int64_t count, std::uint64_t seed, std::uint32_t object) {

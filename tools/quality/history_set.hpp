@@ -19,11 +19,14 @@ struct HistorySet {
 };
 
 HistorySet history_set(const Samples& samples);
+HistorySet history_set(const Histories& histories);
 // Those held out of training (is_test), or all where the file does not tell.
 HistorySet held_out(const Histories& histories);
 
 // The histories with these numbers.
 HistorySet chosen(const HistorySet& set, const std::vector<std::int64_t>& numbers);
+// Those that formed at least this mass. Rates below 0 count as 0.
+HistorySet above_mass(const HistorySet& set, double mass_msun);
 // 0 ... count - 1 in an order drawn by Fisher and Yates.
 std::vector<std::int64_t> shuffled(std::int64_t count, std::uint64_t seed, std::uint32_t object);
 // Two disjoint random halves.

@@ -236,9 +236,10 @@ const ComparisonCurve& PriorComparison::curve(const std::string& name) const {
 
 PriorComparison compare_prior(const HistorySet& draws, const HistorySet& held_out,
                               const HistorySet* reference, const ComparisonOptions& o) {
-  require(held_out.count() >= 100 && draws.count() >= 50,
-          "comparing needs at least 100 histories and 50 draws; there are ", held_out.count(),
-          " and ", draws.count());
+  require(held_out.count() >= 100 && draws.count() >= 50 &&
+              (!reference || reference->count() >= 50),
+          "comparing needs at least 100 histories, 50 draws and 50 of the reference; there are ",
+          held_out.count(), ", ", draws.count(), " and ", reference ? reference->count() : 0);
   require_same_bins(draws, held_out, "the histories file");
   if (reference) require_same_bins(draws, *reference, "the reference");
   const auto [first, second] = halves(held_out, o.seed);

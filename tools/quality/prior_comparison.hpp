@@ -44,7 +44,8 @@ struct ComparisonOptions {
   std::function<void(const std::string& stage)> progress;
 };
 
-// `reference` may be null. Errors: bins that differ; fewer than 100 held-out histories.
+// `reference` may be null. Errors: bins that differ; fewer than 100 held-out histories or 50 of
+// another set.
 PriorComparison compare_prior(const HistorySet& draws, const HistorySet& held_out,
                               const HistorySet* reference, const ComparisonOptions& options);
 
