@@ -130,9 +130,9 @@ std::string prior_figure(const PriorComparison& c) {
       {.x_label = log10 + "period [Gyr]", .y_label = log10 + "power of log SFR [dex\u00b2]"});
   draw_curves(svg, box(1, 2), c,
               {{"correlation sfr sfr"}, {"correlation log_z log_z"}, {"correlation sfr log_z"}},
-              unchanged, {.x_label = "lag [Gyr]", .y_label = "mean correlation"});
-  svg.text(box(1, 2).right() - 10, box(1, 2).top + 18, "SFR\u2013SFR, Z\u2013Z, SFR\u2013Z",
-           {.size = 12, .anchor = Anchor::end});
+              unchanged,
+              {.x_label = "lag [Gyr], of SFR\u2013SFR, Z\u2013Z and SFR\u2013Z",
+               .y_label = "mean correlation"});
   return svg.document("A prior beside histories it has not seen");
 }
 
