@@ -53,13 +53,15 @@ void pause() {
     _longjmp(scheduler_resume, 1);
 }
 
+// A fiber serves one block after another.
 void entry() {
-  (*body)();
-  fibers[current].done = true;
-  if (block.arrived > 0 || warps[current / warp_size].arrived > 0)
-    stop("a thread ends where others wait for it");
-  if (!jumps) setcontext(&scheduler);
-  _longjmp(scheduler_resume, 1);
+  for (;;) {
+    (*body)();
+    fibers[current].done = true;
+    if (block.arrived > 0 || warps[current / warp_size].arrived > 0)
+      stop("a thread ends where others wait for it");
+    pause();
+  }
 }
 
 void resume(unsigned thread) {
@@ -98,7 +100,7 @@ unsigned turns() {
 }
 
 void run_block(unsigned threads) {
-  for (unsigned t = 0; t < threads; ++t) fibers[t].started = fibers[t].done = false;
+  for (unsigned t = 0; t < threads; ++t) fibers[t].done = false;
   for (unsigned left = threads, round = 0; left > 0; ++round) {
     const unsigned before = left, turns_before = turns();
     for (unsigned i = 0; i < threads; ++i) {
