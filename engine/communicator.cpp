@@ -53,13 +53,16 @@ void Communicator::require_same(const std::string& text, const std::string& what
                                 const std::string& fix) {
   const std::vector<std::string> all = gather(text);
   for (std::size_t r = 1; r < all.size(); ++r)
-    require(all[r] == all[0], "rank ", r, " has another ", what, " than rank 0; ", fix);
+    if (all[r] != all[0])
+      throw SharedError("rank " + std::to_string(r) + " has another " + what + " than rank 0; " +
+                        fix);
 }
 
-void Communicator::fail_together(const std::string& failure) {
+void Communicator::fail_with_any(const std::string& failure) {
   const std::vector<std::string> all = gather(failure);
   for (std::size_t r = 0; r < all.size(); ++r)
-    require(all[r].empty(), r == 0 ? "" : "rank " + std::to_string(r) + ": ", all[r]);
+    if (!all[r].empty())
+      throw SharedError(r == 0 ? all[r] : "rank " + std::to_string(r) + ": " + all[r]);
 }
 
 void OneRank::exchange(const Tensor& from, const Tensor& to) {

@@ -5,14 +5,19 @@
 
 #include "engine/tensor.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace lookback {
 
-// Another rank does not answer. An Error, in contrast, is one that every rank meets alike.
-struct LostRank : std::runtime_error {
+// An Error that every rank throws alike.
+struct SharedError : Error {
+  using Error::Error;
+};
+// What one rank alone meets, such as that another does not answer.
+struct RankFailure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
@@ -31,9 +36,9 @@ public:
   void sum(const Tensor& x);
   double sum(double value); // over the ranks, from 0 on
   bool any(bool value);
-  // Errors: the text differs between two ranks; `what` it stands for is named, with `fix`.
+  // SharedError: the text differs between two ranks; `what` it stands for is named, with `fix`.
   void require_same(const std::string& text, const std::string& what, const std::string& fix);
-  // Calls f, which must not communicate. An Error of any rank becomes the Error of all.
+  // Calls f, which must not communicate. An Error of any becomes the SharedError of all.
   template <class F> void together(F&& f) {
     std::string failure;
     try {
@@ -41,8 +46,11 @@ public:
     } catch (const Error& error) {
       failure = error.what();
     }
-    fail_together(failure);
+    fail_with_any(failure);
   }
+
+  // f is called again and again while this rank waits for the others.
+  void while_waiting(std::function<void()> f) { waiting_ = std::move(f); }
 
 protected:
   // Row r of from[R, n] goes to rank r, which keeps it as the row of the sender in to[R, n].
@@ -51,8 +59,10 @@ protected:
   virtual void gather(const Tensor& mine, const Tensor& all) = 0;
   virtual std::vector<std::string> gather(const std::string& mine) = 0;
 
+  std::function<void()> waiting_;
+
 private:
-  void fail_together(const std::string& failure);
+  void fail_with_any(const std::string& failure);
 };
 
 class OneRank : public Communicator {

@@ -7,8 +7,14 @@ std::shared_ptr<Pool> Pool::make(Allocate allocate, Free free) {
 }
 
 Pool::~Pool() {
+  free_idle();
+}
+
+void Pool::free_idle() {
+  const std::lock_guard lock(mutex_);
   for (auto& [bytes, blocks] : idle_)
     for (void* block : blocks) free_(block);
+  idle_.clear();
 }
 
 std::shared_ptr<void> Pool::take(std::size_t bytes) {
@@ -24,7 +30,12 @@ std::shared_ptr<void> Pool::take(std::size_t bytes) {
     }
   }
   if (!block) {
-    block = allocate_(rounded);
+    try {
+      block = allocate_(rounded);
+    } catch (const std::exception&) {
+      free_idle(); // blocks of other sizes may make room
+      block = allocate_(rounded);
+    }
     ++system_allocations_;
   }
   return {block, [pool = shared_from_this(), rounded](void* p) {

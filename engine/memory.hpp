@@ -20,11 +20,13 @@ public:
   static std::shared_ptr<Pool> make(Allocate allocate, Free free);
   ~Pool();
 
+  // Where the system gives no more, idle blocks go back to it and it is asked once more.
   std::shared_ptr<void> take(std::size_t bytes);
   std::int64_t system_allocations() const { return system_allocations_; }
 
 private:
   Pool(Allocate allocate, Free free) : allocate_(std::move(allocate)), free_(std::move(free)) {}
+  void free_idle();
   Allocate allocate_;
   Free free_;
   std::mutex mutex_;

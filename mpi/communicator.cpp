@@ -16,8 +16,8 @@ void check(int status, const char* call) {
   char text[MPI_MAX_ERROR_STRING] = "";
   int length = 0;
   MPI_Error_string(status, text, &length);
-  throw LostRank(std::string("the other ranks do not answer; one of them has probably ended (") +
-                 call + ": " + text + ")");
+  throw RankFailure(std::string("the other ranks do not answer; one of them has probably ended (") +
+                    call + ": " + text + ")");
 }
 
 int as_count(std::size_t bytes) {
@@ -66,8 +66,10 @@ protected:
     if (GpuLink* gpus = gpus_of(from)) return gpus->exchange(from, to);
     const int row = as_count(bytes_of(from) / std::size_t(size_));
     through_host(from, to, [&](const void* sent, void* received) {
-      check(MPI_Alltoall(sent, row, MPI_BYTE, received, row, MPI_BYTE, MPI_COMM_WORLD),
-            "MPI_Alltoall");
+      MPI_Request request;
+      check(MPI_Ialltoall(sent, row, MPI_BYTE, received, row, MPI_BYTE, MPI_COMM_WORLD, &request),
+            "MPI_Ialltoall");
+      wait(request);
     });
   }
 
@@ -75,8 +77,10 @@ protected:
     if (GpuLink* gpus = gpus_of(mine)) return gpus->gather(mine, all);
     const int row = as_count(bytes_of(mine));
     through_host(mine, all, [&](const void* sent, void* received) {
-      check(MPI_Allgather(sent, row, MPI_BYTE, received, row, MPI_BYTE, MPI_COMM_WORLD),
-            "MPI_Allgather");
+      MPI_Request request;
+      check(MPI_Iallgather(sent, row, MPI_BYTE, received, row, MPI_BYTE, MPI_COMM_WORLD, &request),
+            "MPI_Iallgather");
+      wait(request);
     });
   }
 
@@ -84,13 +88,16 @@ protected:
     const auto R = std::size_t(size_);
     const int length = as_count(mine.size());
     std::vector<int> lengths(R), first(R + 1);
-    check(MPI_Allgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, MPI_COMM_WORLD),
-          "MPI_Allgather");
+    MPI_Request request;
+    check(MPI_Iallgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, MPI_COMM_WORLD, &request),
+          "MPI_Iallgather");
+    wait(request);
     for (std::size_t r = 0; r < R; ++r) first[r + 1] = first[r] + lengths[r];
     std::string bytes(std::size_t(first[R]), '\0');
-    check(MPI_Allgatherv(mine.data(), length, MPI_BYTE, bytes.data(), lengths.data(), first.data(),
-                         MPI_BYTE, MPI_COMM_WORLD),
-          "MPI_Allgatherv");
+    check(MPI_Iallgatherv(mine.data(), length, MPI_BYTE, bytes.data(), lengths.data(), first.data(),
+                          MPI_BYTE, MPI_COMM_WORLD, &request),
+          "MPI_Iallgatherv");
+    wait(request);
     std::vector<std::string> result;
     for (std::size_t r = 0; r < R; ++r)
       result.push_back(bytes.substr(std::size_t(first[r]), std::size_t(lengths[r])));
@@ -98,6 +105,13 @@ protected:
   }
 
 private:
+  void wait(MPI_Request& request) const {
+    for (int done = 0; !done;) {
+      check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+      if (waiting_) waiting_();
+    }
+  }
+
   template <class Move>
   static void through_host(const Tensor& from, const Tensor& to, Move&& move) {
     if (from.backend().device() == Device::cpu) return move(from.data<void>(), to.data<void>());

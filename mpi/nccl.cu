@@ -11,8 +11,8 @@ namespace {
 
 void check(ncclResult_t status, const char* call) {
   if (status == ncclSuccess) return;
-  throw LostRank(std::string("the GPUs of the ranks do not reach each other: ") + call +
-                 " failed: " + ncclGetErrorString(status));
+  throw RankFailure(std::string("the GPUs of the ranks do not reach each other: ") + call +
+                    " failed: " + ncclGetErrorString(status));
 }
 
 cudaStream_t stream_of(const Tensor& x) {

@@ -10,8 +10,11 @@ namespace {
 constexpr double divergence = 1000;
 
 void require_sound(std::int64_t step, const char* what, double value, double limit) {
-  require(std::isfinite(value) && value <= limit, "training: the ", what, " is ", value,
-          " at step ", step + 1, ", so training diverges; lower --learning-rate or set --clip");
+  if (std::isfinite(value) && value <= limit) return;
+  std::ostringstream sentence;
+  sentence << "training: the " << what << " is " << value << " at step " << step + 1
+           << ", so training diverges; lower --learning-rate or set --clip";
+  throw Diverged(sentence.str());
 }
 
 } // namespace
@@ -43,6 +46,22 @@ void Trainer::shuffle(std::int64_t epoch) {
   shuffled_epoch_ = epoch;
 }
 
+Trainer::Batch::Batch(const Ncsnpp& network, const VeSde& sde, Shape shape)
+    : levels(network, sde, shape[0]), x_0(shape, DType::f32, levels.t.backend()),
+      z(empty_like(x_0)), weight(empty_like(levels.t)), loss({1}, DType::f32, x_0.backend()) {}
+
+void Trainer::find_loss_and_gradient() {
+  Params& params = prior_.network->params();
+  state_.optimizer.clear_gradient();
+  Tape tape;
+  const Recording recording(params, tape, state_.optimizer.gradient);
+  Tensor losses = denoising_losses(*prior_.network, batch_->levels, batch_->x_0, batch_->z);
+  if (options_.loss.weight != "none") losses = scale_samples(batch_->weight, losses);
+  const Tensor value = mean(losses);
+  tape.backward(value);
+  params.flat().backend().copy(value, batch_->loss);
+}
+
 Trainer::Step Trainer::step() {
   const std::int64_t step = state_.optimizer.step, epoch = step / steps_per_epoch_,
                      B = options_.batch / ranks_.size(), first = ranks_.rank() * B; // of the batch
@@ -54,18 +73,19 @@ Trainer::Step Trainer::step() {
         order_[std::size_t(step % steps_per_epoch_ * options_.batch + first + b)];
     std::copy_n(data_.begin() + sample * size, size, batch.begin() + b * size);
   }
-  Params& params = prior_.network->params();
+  const Params& params = prior_.network->params();
   Backend& backend = params.flat().backend();
-  const Tensor x_0 = Tensor::from<float>({B, L, C}, batch, backend), z = empty_like(x_0);
-  const Tensor t({B}, DType::f32, backend);
+  if (!batch_) batch_.emplace(*prior_.network, prior_.sde, Shape{B, L, C});
+  backend.upload(batch.data(), batch_->x_0);
   const auto stream = [&](Purpose purpose) -> Stream {
     return {.seed = options_.seed,
             .purpose = purpose,
             .draw = std::uint32_t(first),
             .step = std::uint32_t(step)};
   };
-  backend.normal(stream(Purpose::training_noise), z);
+  backend.normal(stream(Purpose::training_noise), batch_->z);
   const Stream times = stream(Purpose::training_time);
+  const Tensor t({B}, DType::f32, backend);
   options_.loss.times == "log-normal" ? backend.normal(times, t) : backend.uniform(times, t);
   std::vector<float> values = t.values<float>(), weights(values.size());
   for (std::int64_t b = 0; b < B; ++b) {
@@ -74,19 +94,14 @@ Trainer::Step Trainer::step() {
     weights[std::size_t(b)] = float(loss_weight(options_.loss, prior_.sde.sigma(value)));
   }
   backend.upload(values.data(), t);
-  const Tensor weight = Tensor::from<float>({B}, weights, backend);
+  batch_->levels.set(t);
+  backend.upload(weights.data(), batch_->weight);
 
-  state_.optimizer.clear_gradient();
-  double loss = 0;
-  {
-    Tape tape;
-    const Recording recording(params, tape, state_.optimizer.gradient);
-    Tensor losses = denoising_losses(*prior_.network, prior_.sde, x_0, t, z);
-    if (options_.loss.weight != "none") losses = scale_samples(weight, losses);
-    const Tensor value = mean(losses);
-    tape.backward(value);
-    loss = value.values<float>()[0];
-  }
+  if (repeat_)
+    repeat_();
+  else
+    repeat_ = backend.repeatable([this] { find_loss_and_gradient(); });
+  double loss = batch_->loss.values<float>()[0];
   const double share = 1.0 / ranks_.size();
   loss = share * ranks_.sum(loss);
   require_sound(step, "loss", loss, divergence * double(size));

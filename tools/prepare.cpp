@@ -6,14 +6,17 @@
 #include "tools/files/ssp.hpp"
 #include "tools/prepare/analytic_ssp.hpp"
 #include "tools/prepare/bagpipes_ssp.hpp"
+#include "tools/prepare/cumulative.hpp"
 #include "tools/prepare/dsps_ssp.hpp"
 #include "tools/prepare/emiles_ssp.hpp"
 #include "tools/prepare/maraston_ssp.hpp"
+#include "tools/prepare/particles.hpp"
 #include "tools/prepare/synthesizer_ssp.hpp"
 #include "tools/prepare/synthetic.hpp"
 #include "tools/prepare/synthetic_tng.hpp"
 #include "tools/prepare/tng.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 using namespace lookback;
@@ -60,24 +63,52 @@ private:
   std::filesystem::path path_;
 };
 
+// Writes histories and says what the cuts left, and what `train` would refuse.
+void finish(const OutputFile& output, const Histories& histories, const std::string& kind,
+            Log& log) {
+  write_histories(output, histories);
+  for (const auto& [cut, left] : histories.selection) log.say("prepare: ", left, " galaxies ", cut);
+  const auto std = training_statistics(histories).std;
+  const auto constant = std::count(std.begin(), std.end(), 0.0);
+  if (constant > 0) {
+    const auto first = std::find(std.begin(), std.end(), 0.0) - std.begin();
+    log.say("prepare: warning: ", first < histories.bins ? "sfr_msun_per_yr" : "log_z_zsun",
+            " has one value in bin ", first % histories.bins, " of all histories to train on",
+            constant > 1 ? " (and so for " + std::to_string(constant - 1) + " more numbers)" : "",
+            ", which train refuses");
+  }
+  log.say("prepare: ", histories.count, " ", kind, "histories of ", histories.bins, " bins in ",
+          output.path.string());
+}
+
 void prepare_synthetic(const SyntheticOptions& o, CommandLine& line) {
   const OutputFile output{o.output, line.common().overwrite, line.config_json()};
   require_writable(output);
-  const Histories histories = make_synthetic(o.count, line.common().seed, o.bins);
-  write_histories(output, histories);
-  line.log().say("prepare: ", histories.count, " synthetic histories of ", histories.bins,
-                 " bins in ", o.output.string());
+  finish(output, make_synthetic(o.count, line.common().seed, o.bins), "synthetic ", line.log());
 }
 
-void prepare_tng(const TngOptions& o, const std::filesystem::path& path, CommandLine& line) {
+void prepare_tng(const TngOptions& o, double every_minutes, const std::filesystem::path& path,
+                 CommandLine& line) {
   const OutputFile output{path, line.common().overwrite, line.config_json()};
   require_writable(output);
-  const Histories histories = make_tng_histories(o, line.common().seed, line.log());
-  write_histories(output, histories);
-  for (const auto& [cut, left] : histories.selection)
-    line.log().say("prepare: ", left, " subhalos ", cut);
-  line.log().say("prepare: ", histories.count, " histories of ", histories.bins, " bins in ",
-                 path.string());
+  allow_graceful_stop();
+  const TngSaving saving{path.string() + ".partial", every_minutes};
+  finish(output, make_tng_histories(o, line.common().seed, line.log(), saving), "", line.log());
+  std::filesystem::remove(saving.file);
+}
+
+void prepare_particles(const ParticleOptions& o, const std::filesystem::path& path,
+                       CommandLine& line) {
+  const OutputFile output{path, line.common().overwrite, line.config_json()};
+  require_writable(output);
+  finish(output, make_particle_histories(o, line.common().seed, line.log()), "", line.log());
+}
+
+void prepare_cumulative(const CumulativeOptions& o, const std::filesystem::path& path,
+                        CommandLine& line) {
+  const OutputFile output{path, line.common().overwrite, line.config_json()};
+  require_writable(output);
+  finish(output, make_cumulative_histories(o), "", line.log());
 }
 
 void prepare_synthetic_tng(SyntheticTngOptions o, CommandLine& line) {
@@ -93,7 +124,23 @@ void prepare_synthetic_tng(SyntheticTngOptions o, CommandLine& line) {
                  (o.folder / "output").string());
 }
 
-void declare_tng(Command& tng, TngOptions& o, std::filesystem::path& output) {
+constexpr const char* max_log_z_help = "leave out histories with a bin above this log10(Z/0.0142)";
+
+void declare_cuts(Command& job, StarCuts& o) {
+  job.option("--min-stars", o.min_stars, "N", "star particles that a galaxy must have");
+  job.option("--max-log-z", o.max_log_z, "DEX", max_log_z_help);
+  job.option("--empty-log-z", o.empty_log_z, "DEX", "log10(Z/0.0142) of bins without stars");
+  job.option("--test-fraction", o.test_fraction, "FRACTION", "held out of training, by --seed");
+}
+
+void declare_bins(Command& job, int& bins, std::filesystem::path& bins_of) {
+  auto* count = job.option("--bins", bins, "N", "equal bins of cosmic time");
+  job.option("--bins-of", bins_of, "FILE", "the bins of this prior, or of these histories")
+      ->excludes(count);
+}
+
+void declare_tng(Command& tng, TngOptions& o, double& every_minutes,
+                 std::filesystem::path& output) {
   tng.option("--base", o.base, "DIR", "the folder that holds snapdir_NNN and groups_NNN")
       ->required();
   tng.option("--snapshot", o.snapshot, "N", "number of the snapshot");
@@ -102,12 +149,30 @@ void declare_tng(Command& tng, TngOptions& o, std::filesystem::path& output) {
   tng.flag("--keep-flagged", o.keep_flagged, "take subhalos with SubhaloFlag 0 too");
   tng.choice("--mass", o.mass, {"total", "stellar"}, "the mass that --min-mass is about");
   tng.option("--min-mass", o.min_mass_msun, "MSUN", "subhalos must have more");
-  tng.option("--min-stars", o.min_stars, "N", "star particles that a subhalo must have");
-  tng.option("--max-log-z", o.max_log_z, "DEX",
-             "leave out histories with a bin above this log10(Z/0.0142)");
-  tng.option("--empty-log-z", o.empty_log_z, "DEX", "log10(Z/0.0142) of bins without stars");
-  tng.option("--test-fraction", o.test_fraction, "FRACTION", "held out of training, by --seed");
+  declare_cuts(tng, o);
+  tng.option("--checkpoint-minutes", every_minutes, "MIN",
+             "save what is done in OUTPUT.partial, from which a rerun goes on")
+      ->check(in_range(0.0, 1e6));
   tng.output(output, "histories (lookback-histories)");
+}
+
+void declare_particles(Command& job, ParticleOptions& o, std::filesystem::path& output) {
+  job.option("files", o.files, "FILE",
+             "cut-outs of TNG, EAGLE, Horizon-AGN, COLIBRE (a galaxy each), or tables of particles")
+      ->required();
+  declare_bins(job, o.bins, o.bins_of);
+  job.option("--hubble", o.clock.hubble, "100KM/S/MPC", "tables: of the simulation");
+  job.option("--omega-matter", o.clock.omega_matter, "OMEGA",
+             "tables: of the simulation, which is flat");
+  declare_cuts(job, o);
+  job.output(output, "histories (lookback-histories)");
+}
+
+void declare_cumulative(Command& job, CumulativeOptions& o, std::filesystem::path& output) {
+  job.input("file", o.file, "cosmic_time_gyr, mass_formed_msun until then, metallicity (HDF5)");
+  declare_bins(job, o.bins, o.bins_of);
+  job.option("--max-log-z", o.max_log_z, "DEX", max_log_z_help);
+  job.output(output, "histories (lookback-histories)");
 }
 
 physics::SspGrid bagpipes_ssp(const SspOptions& o) {
@@ -210,7 +275,10 @@ void declare_ssp(Command& grid, SspOptions& o) {
 int main(int argc, char** argv) {
   SyntheticOptions synthetic;
   TngOptions tng;
-  std::filesystem::path tng_output;
+  double every_minutes = TngSaving{}.every_minutes;
+  ParticleOptions particles;
+  CumulativeOptions cumulative;
+  std::filesystem::path tng_output, particles_output, cumulative_output;
   SyntheticTngOptions synthetic_tng;
   SspOptions ssp;
   CommandLine line("prepare", "Makes histories and stellar-population grids for the other tools.");
@@ -224,8 +292,16 @@ int main(int argc, char** argv) {
   histories.output(synthetic.output, "histories (lookback-histories)");
 
   declare_tng(line.subcommand("tng", "histories from a snapshot of IllustrisTNG",
-                              [&] { prepare_tng(tng, tng_output, line); }),
-              tng, tng_output);
+                              [&] { prepare_tng(tng, every_minutes, tng_output, line); }),
+              tng, every_minutes, tng_output);
+  declare_particles(line.subcommand("particles",
+                                    "histories from cut-outs and tables of star particles",
+                                    [&] { prepare_particles(particles, particles_output, line); }),
+                    particles, particles_output);
+  declare_cumulative(
+      line.subcommand("cumulative", "histories from the mass formed until given times",
+                      [&] { prepare_cumulative(cumulative, cumulative_output, line); }),
+      cumulative, cumulative_output);
 
   Command& mock = line.subcommand(
       "synthetic-tng", "the synthetic histories as a small snapshot in the layout of IllustrisTNG",

@@ -167,7 +167,7 @@ void sample(Options& o, CommandLine& line) {
   require_writable(output);
   const auto start = std::chrono::steady_clock::now();
   Backend& backend = backend_for(line.common().device);
-  backend.set_precision(o.precision == "bf16" ? Precision::bf16 : Precision::fp32);
+  backend.set_precision(precision_named(o.precision));
   const nn::Prior prior = nn::read_prior(o.prior, backend);
   const bool posterior = !o.galaxy.spectrum.empty();
   require(posterior || (o.galaxy.photometry.empty() && o.galaxy.firefly.empty()),
@@ -240,8 +240,8 @@ int main(int argc, char** argv) {
   line.option("--count", o.chains.count, "N", "draws")->check(in_range(1, 10000000));
   line.choice("--sampler", o.sampler, {"euler-maruyama", "heun"},
               "of the prior: the reverse SDE, or the probability-flow ODE on Karras's levels");
-  line.choice("--precision", o.precision, {"fp32", "bf16"},
-              "factors of the network's convolutions; sums are float32");
+  line.choice("--precision", o.precision, {"fp32", "tf32", "bf16"},
+              "factors of the network's convolutions (tf32: cuda alone); sums are float32");
   line.option("--steps", o.steps, "N",
               "steps or noise levels; default: 1000 of euler-maruyama, 40 of heun, 50 of dkps")
       ->check(in_range(1, 1000000));

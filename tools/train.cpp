@@ -1,15 +1,17 @@
 // Trains a prior on histories by denoising score matching.
 #include "engine/parallel.hpp"
 #include "nn/trainer.hpp"
-#include "nn/validation.hpp"
+#include "tools/common/checkpoints.hpp"
 #include "tools/common/command_line.hpp"
-#include "tools/common/csv_log.hpp"
 #include "tools/common/progress.hpp"
+#include "tools/common/training_reports.hpp"
 #include "tools/files/histories.hpp"
+#include "tools/inference/gaussian_mixture.hpp"
 
-#include <chrono>
 #include <cmath>
-#include <numeric>
+#include <sched.h>
+#include <string_view>
+#include <thread>
 
 using namespace lookback;
 using namespace lookback::tools;
@@ -27,13 +29,9 @@ struct Options {
   nn::TrainingOptions training;
   std::string sfr_variable = "linear", schedule = "constant";
   double sfr_floor = 0.02;
+  int mixture = 8;
+  std::filesystem::path compact;
 };
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // What is held out where the file does not say (is_test).
 constexpr double held_out_share = 0.1;
@@ -89,137 +87,32 @@ nn::Prior new_prior(const Options& o, const Histories& h, std::vector<float> dat
   return prior;
 }
 
-void require_same_bins(const Options& o, const nn::Prior& prior, const Histories& h) {
-  require(prior.bin_edges_gyr == h.bin_edges_gyr, o.output.string(), " and ", o.histories.string(),
-          " have different bin_edges_gyr; resume with the histories that the prior was trained on");
+// Errors: the histories are not those that the prior was trained on.
+void require_same_histories(const Options& o, const nn::Prior& prior, const Histories& h,
+                            std::vector<float> data) {
+  const auto resumable = [&](bool same, const char* what) {
+    require(same, o.output.string(), " and ", o.histories.string(), " have different ", what,
+            "; resume with the histories that the prior was trained on");
+  };
+  resumable(prior.bin_edges_gyr == h.bin_edges_gyr, "bin_edges_gyr");
+  const nn::Normalization& before = prior.normalization;
+  nn::to_variables(data, h.bins, 2, before.sfr, before.floor);
+  const nn::Normalization now = nn::normalization_of(data, h.bins, channel_names);
+  constexpr double rounding = 1e-6; // machines may round the variables differently
+  for (std::size_t i = 0; i < now.mean.size(); ++i)
+    resumable(std::abs(now.mean[i] - before.mean[i]) <= rounding * before.std[i] &&
+                  std::abs(now.std[i] - before.std[i]) <= rounding * before.std[i],
+              "means and standard deviations");
 }
 
-// The output, and before it `keep` - 1 earlier states: prior.h5.1, the newest of them, prior.h5.2
-// ...
-struct Checkpoints {
-  const Options& options;
-  std::string config;
-  std::optional<std::int64_t> step; // of the output, where it is of this training
-  Clock::time_point time = Clock::now();
-
-  bool due() const { return seconds_since(time) >= 60 * options.checkpoint_minutes; }
-
-  void save(const nn::Prior& prior, const nn::TrainingState& state) {
-    if (step == state.optimizer.step) return;
-    if (step) keep_earlier();
-    nn::write_prior(options.output, prior, &state, config, true);
-    step = state.optimizer.step;
-    time = Clock::now();
-  }
-
-  // The output is there at every moment: it gets a second name, and write_prior replaces it.
-  void keep_earlier() const {
-    const auto earlier = [&](int i) { return options.output.string() + "." + std::to_string(i); };
-    for (int i = options.keep - 2; i >= 1; --i)
-      if (std::filesystem::exists(earlier(i))) std::filesystem::rename(earlier(i), earlier(i + 1));
-    if (options.keep < 2) return;
-    std::filesystem::remove(earlier(1));
-    std::error_code error;
-    std::filesystem::create_hard_link(options.output, earlier(1), error);
-    require(!error, "cannot keep an earlier checkpoint as '", earlier(1), "' (", error.message(),
-            "); give --keep 1");
-  }
-
-  std::string last_good() const {
-    if (!step) return "no checkpoint was written before";
-    return "the last good checkpoint is '" + options.output.string() + "', of step " +
-           std::to_string(*step) + ", from which --resume goes on";
-  }
+// What every rank starts from.
+struct Start {
+  nn::Prior prior;
+  nn::TrainingState state;
+  Split data;
 };
 
-// Temporaries of processes that were killed while they saved.
-void remove_leftovers(const std::filesystem::path& output) {
-  const auto absolute = std::filesystem::absolute(output);
-  const std::string prefix = "." + absolute.filename().string() + ".";
-  for (const auto& entry : std::filesystem::directory_iterator(absolute.parent_path())) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && name.ends_with(".tmp")) std::filesystem::remove(entry.path());
-  }
-}
-
-// A line of the log every `report_steps` steps and at the end.
-class Reports {
-public:
-  Reports(const Options& o, CommandLine& line, nn::Prior& prior, const nn::TrainingState& state,
-          std::vector<float> validation)
-      : o_(o), log_(line.log()), prior_(prior), state_(state), validation_(std::move(validation)) {
-    if (o.log.empty()) return;
-    std::ostringstream columns;
-    columns << "step,epoch,loss,gradient_norm,learning_rate,histories_per_second,seconds";
-    if (!validation_.empty()) columns << ",validation_loss";
-    for (int level = 0; level < nn::validation_levels && !validation_.empty(); ++level)
-      columns << ",validation_loss_sigma_"
-              << prior.sde.sigma(nn::validation_time(prior.sde, level));
-    std::optional<std::int64_t> resumed_at;
-    if (o.resume) resumed_at = state.optimizer.step;
-    csv_.open(o.log, columns.str(), line.common().overwrite, resumed_at);
-  }
-
-  // Takes a step in; the text for the progress bar.
-  std::string add(const nn::Trainer::Step& step, bool last) {
-    ++steps_;
-    loss_ += (step.loss - loss_) / double(steps_);
-    norm_ += (step.gradient_norm - norm_) / double(steps_);
-    std::ostringstream note;
-    note.precision(4);
-    note << "loss " << loss_ << ", gradient " << norm_ << ", rate " << rate() << ", " << speed()
-         << " histories/s";
-    if (last || state_.optimizer.step % o_.report_steps == 0) report();
-    if (!validation_losses_.empty()) note << ", held out " << mean_validation();
-    return note.str();
-  }
-
-private:
-  double rate() const { return o_.training.optimizer.rate(state_.optimizer.step - 1); }
-  double speed() const {
-    return std::round(double(steps_ * o_.training.batch) / seconds_since(interval_));
-  }
-  double mean_validation() const {
-    return std::accumulate(validation_losses_.begin(), validation_losses_.end(), 0.0) /
-           double(validation_losses_.size());
-  }
-
-  void report() {
-    std::vector<double> row = {
-        double(state_.optimizer.step), double(state_.losses.size()), loss_, norm_, rate(), speed(),
-        seconds_since(start_)};
-    if (!validation_.empty()) {
-      validation_losses_ = nn::validation_losses(prior_, state_, validation_, o_.training.seed);
-      row.push_back(mean_validation());
-      row.insert(row.end(), validation_losses_.begin(), validation_losses_.end());
-    }
-    csv_.row(row);
-    log_.event("training", {{"step", state_.optimizer.step},
-                            {"epoch", state_.losses.size()},
-                            {"loss", loss_},
-                            {"gradient_norm", norm_},
-                            {"learning_rate", rate()},
-                            {"histories_per_second", speed()},
-                            {"validation_losses", validation_losses_}});
-    steps_ = 0;
-    loss_ = norm_ = 0;
-    interval_ = Clock::now();
-  }
-
-  const Options& o_;
-  Log& log_;
-  nn::Prior& prior_;
-  const nn::TrainingState& state_;
-  std::vector<float> validation_;
-  std::vector<double> validation_losses_; // of the last report
-  CsvLog csv_;
-  std::int64_t steps_ = 0; // since the last report, as the means are
-  double loss_ = 0, norm_ = 0;
-  Clock::time_point start_ = Clock::now(), interval_ = start_;
-};
-
-void train(Options& o, CommandLine& line) {
-  Log& log = line.log();
+Start start(Options& o, CommandLine& line) {
   o.training.seed = line.common().seed;
   require(o.resume || line.common().overwrite || !std::filesystem::exists(o.output),
           o.output.string(),
@@ -232,10 +125,11 @@ void train(Options& o, CommandLine& line) {
   std::optional<nn::TrainingState> state;
   if (o.resume) {
     prior = nn::read_prior(o.output, backend);
-    require_same_bins(o, prior, h);
     state = nn::read_training(o.output, prior);
     require(state.has_value(), o.output.string(),
             ": holds no training state; it cannot be resumed");
+    check_resumed_options(o.output, line.config(), line.log());
+    require_same_histories(o, prior, h, data.training);
   } else {
     prior = new_prior(o, h, data.training, backend);
     state.emplace(nn::TrainingState{nn::Optimizer(prior.network->params()), {}});
@@ -245,40 +139,130 @@ void train(Options& o, CommandLine& line) {
     nn::to_variables(*part, prior.length, 2, n.sfr, n.floor);
     nn::standardise(*part, n, prior.length);
   }
+  if (o.mixture > 0 && !prior.mixture) {
+    const GaussianMixture mixture =
+        fit_mixture(data.training, 2 * prior.length, o.mixture, o.training.seed);
+    prior.mixture = stored(mixture);
+  }
   const std::int64_t samples = std::int64_t(data.training.size()) / (2 * prior.length);
   if (o.schedule == "cosine")
     o.training.optimizer.cosine_steps = samples / o.training.batch * o.training.epochs;
-  nn::Trainer trainer(prior, *state, std::move(data.training), o.training);
+  return {std::move(prior), std::move(*state), std::move(data)};
+}
+
+// Errors: ranks that would not hold the same weights after a step.
+void require_same_start(Communicator& ranks, const Start& s) {
+  if (ranks.size() == 1) return;
+  const auto digest = [](const auto& values) {
+    const std::string_view bytes(reinterpret_cast<const char*>(values.data()),
+                                 values.size() * sizeof(values[0]));
+    return std::to_string(std::hash<std::string_view>()(bytes));
+  };
+  ranks.require_same(cpu_instruction_set(), "CPU instruction set",
+                     "set LOOKBACK_ISA to one that all of them have");
+  ranks.require_same(digest(s.data.training), "content of --histories",
+                     "all ranks must read the same file");
+  ranks.require_same(std::to_string(s.state.optimizer.step) + ' ' +
+                         digest(s.prior.network->params().flat().values<float>()),
+                     "state to start from", "all ranks must read the same output file");
+}
+
+// Without --threads a rank takes its share of the machine's cores, of those it is bound to.
+void share_cores(const CommandLine& line, const Communicator& ranks) {
+  if (line.common().threads > 0 || ranks.size() == 1) return;
+  cpu_set_t bound;
+  CPU_ZERO(&bound);
+  const int share = int(std::thread::hardware_concurrency()) / ranks.local_size();
+  const bool known = ::sched_getaffinity(0, sizeof bound, &bound) == 0;
+  set_threads(std::max(1, known ? std::min(share, CPU_COUNT(&bound)) : share));
+}
+
+void train(Options& o, CommandLine& line, Communicator& ranks) {
+  Log& log = line.log();
+  const bool first = ranks.rank() == 0;
+  share_cores(line, ranks);
+  if (line.common().device == "cuda") choose_gpu(ranks);
+  std::optional<Start> made;
+  ranks.together([&] { made.emplace(start(o, line)); });
+  require_same_start(ranks, *made);
+  auto& [prior, state, data] = *made;
+  const std::int64_t samples = std::int64_t(data.training.size()) / (2 * prior.length);
+  std::optional<nn::Trainer> trainer;
+  ranks.together(
+      [&] { trainer.emplace(prior, state, std::move(data.training), o.training, ranks); });
   log.say("train: ", samples, " histories of ", prior.length, " bins, ",
-          prior.network->params().size(), " parameters, ", trainer.total_steps(), " steps of ",
-          o.training.batch, " on ", line.common().device, " with ", threads(), " threads");
+          prior.network->params().size(), " parameters, ", trainer->total_steps(), " steps of ",
+          o.training.batch, " on ", line.common().device, " with ",
+          ranks.size() == 1 ? "" : std::to_string(ranks.size()) + " ranks of ", threads(),
+          " threads");
   if (line.common().dry_run) return;
 
-  Checkpoints checkpoints{o, line.config_json(), {}};
-  if (o.resume) {
-    remove_leftovers(o.output);
-    checkpoints.step = state->optimizer.step;
-  }
-  Reports reports(o, line, prior, *state, std::move(data.validation));
+  // Only the first rank writes.
+  std::optional<Checkpoints> checkpoints;
+  std::optional<TrainingReports> reports;
+  ranks.together([&] {
+    if (!first) return;
+    std::optional<std::int64_t> resumed_at;
+    if (o.resume) resumed_at = state.optimizer.step;
+    checkpoints.emplace(o.output, o.keep, o.checkpoint_minutes, line.config_json(), resumed_at);
+    reports.emplace(o.report_steps, o.training, prior, state, std::move(data.validation), log);
+    if (!o.log.empty()) reports->open_table(o.log, line.common().overwrite, resumed_at);
+  });
+  const auto save = [&] {
+    ranks.together([&] {
+      if (first) checkpoints->save(prior, state);
+    });
+  };
+  // A launcher that ends the job because a rank was killed sends SIGTERM, then SIGKILL.
+  bool said = false;
+  ranks.while_waiting([&] {
+    if (!first || said || !interrupted()) return;
+    log.say("train: told to stop; ", checkpoints->last_good());
+    said = true;
+  });
   allow_graceful_stop();
-  Progress progress(log, trainer.total_steps(), "training");
-  progress.start_at(state->optimizer.step);
-  while (state->optimizer.step < trainer.total_steps()) {
+  Progress progress(log, trainer->total_steps(), "training");
+  progress.start_at(state.optimizer.step);
+  while (state.optimizer.step < trainer->total_steps()) {
     nn::Trainer::Step step;
     try {
-      step = trainer.step();
-    } catch (const Error& error) {
-      fail(error.what(), "; ", checkpoints.last_good());
+      step = trainer->step();
+    } catch (const nn::Diverged& error) {
+      throw SharedError(std::string(error.what()) + "; " + (first ? checkpoints->last_good() : ""));
     }
-    progress.advance(1, reports.add(step, state->optimizer.step == trainer.total_steps()));
-    if (checkpoints.due() || interrupted()) checkpoints.save(prior, *state);
-    if (!interrupted()) continue;
-    log.say("train: stopped at step ", state->optimizer.step, "; go on with --resume");
+    const bool last = state.optimizer.step == trainer->total_steps();
+    progress.advance(1, first ? reports->add(step, last) : "");
+    const bool stop = ranks.any(interrupted()), due = ranks.any(first && checkpoints->due());
+    if (due || stop) save();
+    if (!stop) continue;
+    log.say("train: stopped at step ", state.optimizer.step, "; go on with --resume");
     throw Interrupted();
   }
-  checkpoints.save(prior, *state);
+  save();
+  if (first && !o.compact.empty())
+    nn::write_compact_prior(o.compact, prior, state.optimizer.average, line.config_json(),
+                            line.common().overwrite);
   log.say("train: ", o.output.string(), " written, loss ",
-          state->losses.empty() ? NAN : state->losses.back());
+          state.losses.empty() ? NAN : state.losses.back());
+}
+
+// What one rank alone meets ends the job; what all meet, each ends for itself.
+void train_with_ranks(Options& o, CommandLine& line) {
+  const auto ranks = join_ranks();
+  try {
+    train(o, line, *ranks);
+  } catch (const SharedError&) {
+    throw;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    if (ranks->size() == 1) throw;
+    ranks->abandon();
+    throw RankFailure(error.what());
+  } catch (...) {
+    ranks->abandon();
+    throw;
+  }
 }
 
 } // namespace
@@ -294,7 +278,8 @@ int main(int argc, char** argv) {
   line.option("--epochs", o.training.epochs, "N",
               "passes over the histories, earlier runs included")
       ->check(in_range(1, 100000000));
-  line.option("--batch", o.training.batch, "N", "histories a step")->check(in_range(1, 1 << 20));
+  line.option("--batch", o.training.batch, "N", "histories a step, of all ranks together")
+      ->check(in_range(1, 1 << 20));
   line.option("--learning-rate", o.training.optimizer.learning_rate, "RATE", "Adam's step size")
       ->check(in_range(0.0, 1.0));
   line.option("--warmup", o.training.optimizer.warmup, "STEPS",
@@ -314,6 +299,11 @@ int main(int argc, char** argv) {
               "rates below it are not resolved; in Msun/yr (asinh) or of the mean rate (relative)");
   line.flag("--preconditioned", o.network.preconditioned,
             "scale the network's input and output with sigma (Karras et al. 2022)");
+  line.option("--mixture", o.mixture, "K",
+              "Gaussians fitted to the histories, from which sample takes covariances; 0: none")
+      ->check(in_range(0, 1000));
+  line.option("--compact", o.compact, "FILE",
+              "also a prior without the state of training, its weights in half precision");
   line.choice("--loss-weight", o.training.loss.weight, {"none", "edm", "min-snr"},
               "weight of the loss by sigma: 1, 1 + sigma^2, min(1, gamma sigma^2)");
   line.option("--min-snr-gamma", o.training.loss.min_snr_gamma, "GAMMA",
@@ -342,5 +332,6 @@ int main(int argc, char** argv) {
   line.add_seed();
   line.add_device();
   line.add_dry_run();
-  return line.run(argc, argv, [&] { train(o, line); });
+  line.set_rank(std::max(0, launched().rank));
+  return line.run(argc, argv, [&] { train_with_ranks(o, line); });
 }

@@ -1,4 +1,5 @@
 #include "engine/memory.hpp"
+#include "engine/error.hpp"
 
 #include <doctest/doctest.h>
 
@@ -58,6 +59,28 @@ TEST_CASE("the same sequence of requests gets the same addresses") {
   CHECK(second == fourth);
   CHECK(pool->system_allocations() == 3);
   CHECK(std::vector<void*>{third[0], third[1], third[2]} == second);
+}
+
+TEST_CASE("a pool that gets no more memory gives back its idle blocks and asks again") {
+  std::size_t room = 1024;
+  std::unordered_map<void*, std::size_t> sizes;
+  const auto pool = Pool::make(
+      [&](std::size_t bytes) {
+        require(bytes <= room, "no room");
+        room -= bytes;
+        void* block = std::malloc(bytes);
+        sizes[block] = bytes;
+        return block;
+      },
+      [&](void* block) {
+        room += sizes[block];
+        std::free(block);
+      });
+  const auto held = pool->take(256);
+  pool->take(256);
+  pool->take(512); // both idle now, and no room left
+  CHECK(pool->take(768) != nullptr);
+  CHECK_THROWS_AS(pool->take(1024), Error);
 }
 
 TEST_CASE("a pool frees every block, once the last one is out of use") {

@@ -6,6 +6,7 @@
 #include "tests/tools/run_tool.hpp"
 #include "tools/files/histories.hpp"
 
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -179,6 +180,52 @@ TEST_CASE("diverging training stops with one line that names the last good check
   const Bits last = bits_of(t.folder / "prior.h5");
   CHECK(contains(run.err, "prior.h5', of step " + std::to_string(last.step) + ","));
   for (double weight : last.raw) REQUIRE(std::isfinite(weight));
+}
+
+TEST_CASE("--resume refuses what would be another training, and tells what changes how it learns") {
+  const Training t;
+  const auto file = t.folder / "prior.h5";
+  const pid_t child = start(t.words("prior", {"--keep", "1"}));
+  while (!std::filesystem::exists(file)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  ::kill(child, SIGTERM);
+  wait_for(child);
+  const std::string before = bytes_of(file);
+  const auto with = [&](const std::string& option, const std::string& value) {
+    Words words = t.words("prior", {"--resume", "--keep", "1"});
+    const auto place = std::find(words.begin(), words.end(), option);
+    place == words.end() ? void(words.insert(words.end(), {option, value}))
+                         : void(*(place + 1) = value);
+    return words;
+  };
+  const auto refusal = [&](const std::string& option, const std::string& value,
+                           const std::string& reason) {
+    const ToolResult run = run_tool("train", with(option, value));
+    CAPTURE(run.err);
+    CHECK(run.exit_code == 2);
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+    CHECK(contains(run.err, reason));
+    CHECK(bytes_of(file) == before);
+  };
+  for (const auto& [option, then, now] : {std::array<std::string, 3>{"--batch", "8", "4"},
+                                          {"--seed", "5", "6"},
+                                          {"--nf", "8", "16"},
+                                          {"--sigma-max", "16.0", "50.0"},
+                                          {"--times", "\"uniform\"", "stratified"}})
+    refusal(option, now,
+            "' was trained with " + option + " " + then + ", this run has " +
+                (option == "--times" ? '"' + now + '"' : now) +
+                "; --resume needs the options as before");
+  REQUIRE(run_tool("prepare",
+                   {"synthetic", "--count", "60", "--seed", "8", "-o", t.folder / "others.h5"})
+              .exit_code == 0);
+  refusal("--histories", t.folder / "others.h5",
+          "have different means and standard deviations; resume with the histories that the prior "
+          "was trained on");
+  Words slower = with("--learning-rate", "1e-5");
+  slower.erase(std::find(slower.begin(), slower.end(), "--quiet"));
+  const ToolResult run = run_tool("train", slower);
+  CHECK(run.exit_code == 0);
+  CHECK(contains(run.err, "train: --learning-rate is 1e-05 from here on, it was 0.0001\n"));
 }
 
 TEST_CASE("train refuses data it cannot learn from with one line that says why") {

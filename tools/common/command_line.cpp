@@ -1,5 +1,6 @@
 #include "tools/common/command_line.hpp"
 
+#include "engine/communicator.hpp"
 #include "engine/error.hpp"
 #include "engine/parallel.hpp"
 #include "tools/common/help.hpp"
@@ -203,7 +204,10 @@ void CommandLine::parse(int argc, const char* const* argv) {
 int CommandLine::run(int argc, const char* const* argv, const std::function<void()>& body) {
   constexpr int done = 0, internal_error = 1, bad_input = 2, exit_interrupted = 130;
   const std::string tool = root_.get_name();
-  const auto report = [&](int code, const std::string& sentence) {
+  const auto report = [&](int code, std::string sentence) {
+    // With another code than 0 the launcher would end rank 0 before it has spoken.
+    if (rank_ > 0 && code != internal_error) return done;
+    if (rank_ > 0) sentence = "rank " + std::to_string(rank_) + ": " + sentence;
     std::fprintf(stderr, "%s: %s\n", tool.c_str(), sentence.c_str());
     log_.event("error", {{"text", sentence}, {"exit", code}});
     return code;
@@ -215,7 +219,7 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
       return done;
     }
     catch_signals();
-    log_.open(common_.quiet, common_.log_json);
+    rank_ == 0 ? log_.open(common_.quiet, common_.log_json) : log_.open(true, "");
     log_.event("start", {{"tool", tool}, {"config", config()}});
     set_threads(common_.threads);
     const Command* command = chosen();
@@ -233,6 +237,8 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
     return report(bad_input, error.what());
   } catch (const Interrupted&) {
     return report(exit_interrupted, "interrupted");
+  } catch (const RankFailure& failure) {
+    return report(internal_error, failure.what());
   } catch (const std::bad_alloc&) {
     return report(internal_error, "out of memory");
   } catch (const std::exception& error) {

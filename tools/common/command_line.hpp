@@ -121,6 +121,9 @@ public:
   // Text below the options in --help: sources, examples.
   void footer(const std::string& text) { app_->footer(text); }
 
+  // Of a job of several processes: only rank 0 says what all of them meet.
+  void set_rank(int rank) { rank_ = rank; }
+
   // Parses, then runs `body` (or the subcommand's) and gives the exit code: 0 done; 2 bad usage or
   // input (CLI errors and lookback::Error: one line on stderr); 130 Interrupted; 1 anything else.
   int run(int argc, const char* const* argv, const std::function<void()>& body = {});
@@ -147,6 +150,7 @@ private:
   CLI::App root_;
   CommonOptions common_;
   bool dump_config_ = false;
+  int rank_ = 0;
   std::vector<std::unique_ptr<Command>> subcommands_;
   Log log_;
 };

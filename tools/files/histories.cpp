@@ -59,6 +59,27 @@ Histories read_histories(const std::filesystem::path& file) {
   return h;
 }
 
+HistoryStatistics training_statistics(const Histories& h) {
+  const std::vector<float>* const channels[] = {&h.sfr_msun_per_yr, &h.log_z_zsun};
+  const auto bins = std::size_t(h.bins);
+  HistoryStatistics result{std::vector<double>(2 * bins), std::vector<double>(2 * bins)};
+  double n = 0;
+  for (std::size_t row = 0; row < std::size_t(h.count); ++row) {
+    if (!h.is_test.empty() && h.is_test[row]) continue;
+    ++n;
+    for (std::size_t c = 0; c < 2; ++c)
+      for (std::size_t bin = 0; bin < bins; ++bin) { // Welford's recurrence; std holds squares
+        const double value = (*channels[c])[row * bins + bin];
+        double &mean = result.mean[c * bins + bin], &squares = result.std[c * bins + bin];
+        const double before = value - mean;
+        mean += before / n;
+        squares += before * (value - mean);
+      }
+  }
+  for (double& squares : result.std) squares = n > 0 ? std::sqrt(squares / n) : 0;
+  return result;
+}
+
 void write_histories(const OutputFile& output, const Histories& h) {
   check(h);
   H5Writer writer(output.path, output.overwrite);
@@ -72,8 +93,17 @@ void write_histories(const OutputFile& output, const Histories& h) {
   if (!h.mass_formed_msun.empty())
     writer.write<float>("mass_formed_msun", {h.count}, h.mass_formed_msun, "Msun");
   if (!h.is_test.empty()) writer.write<std::uint8_t>("is_test", {h.count}, h.is_test);
+  const HistoryStatistics statistics = training_statistics(h);
+  writer.write<double>("normalization/mean", {2, h.bins}, statistics.mean);
+  writer.write<double>("normalization/std", {2, h.bins}, statistics.std);
   for (const auto& [cut, left] : h.selection) writer.attribute("selection", cut, left);
   writer.commit();
+}
+
+std::vector<double> read_bin_edges(const std::filesystem::path& file) {
+  auto edges = H5Reader(file).read<double>("bin_edges_gyr", {-1});
+  in_file(file, [&] { physics::check(physics::TimeBins{edges}); });
+  return edges;
 }
 
 } // namespace lookback::tools

@@ -30,6 +30,19 @@ void check(const Histories& histories);
 
 // Errors: those of check, by dataset name, and those of H5Reader.
 Histories read_histories(const std::filesystem::path& file);
+
+// Mean and standard deviation over the histories that are not is_test, as training has them:
+// [2, bins], channel 0 SFR, 1 log Z.
+struct HistoryStatistics {
+  std::vector<double> mean, std;
+};
+HistoryStatistics training_statistics(const Histories& histories);
+
+// With the statistics as normalization/mean and normalization/std.
 void write_histories(const OutputFile& output, const Histories& histories);
+
+// bin_edges_gyr of a file that has them: histories, a prior. Errors: those of H5Reader; edges
+// negative or not increasing.
+std::vector<double> read_bin_edges(const std::filesystem::path& file);
 
 } // namespace lookback::tools

@@ -1,6 +1,7 @@
 #include "tools/files/tng_snapshot.hpp"
 
 #include "engine/error.hpp"
+#include "tools/files/in_range.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -92,17 +93,10 @@ const StarBlock& TngStars::block_at(std::int64_t index) {
 }
 
 void TngStars::check_block(const H5Reader& reader) const {
-  const auto check = [&](const char* name, const std::vector<double>& values, double low,
-                         double high) {
-    for (const double v : values)
-      if (!(v >= low && v <= high)) [[unlikely]]
-        fail("'", reader.file().string(), "': dataset '", name, "' holds ", v, ", expected ", low,
-             " to ", high);
-  };
   constexpr double any = std::numeric_limits<double>::max();
-  check(mass_name, block_.mass_msun, 0, any);
-  check(z_name, block_.z, 0, 1);
-  check(birth_name, block_.scale_factor, -any, 1);
+  require_in_range(reader.file(), mass_name, block_.mass_msun, 0, any);
+  require_in_range(reader.file(), z_name, block_.z, 0, 1);
+  require_in_range(reader.file(), birth_name, block_.scale_factor, -any, 1);
 }
 
 } // namespace lookback::tools

@@ -9,7 +9,7 @@ namespace lookback::tools {
 namespace {
 
 constexpr double solar_z = 0.0142; // Asplund et al. 2009, the protosolar value: contracts' Zsun
-constexpr double least_z = 1e-10;  // keeps the logarithm of a bin without metals finite
+constexpr double least_z = 1e-10;  // keeps the logarithm of stars without metals finite
 
 } // namespace
 
@@ -31,16 +31,15 @@ BirthBins::BirthBins(std::vector<double> edges_gyr, const SimulationClock& clock
   if (std::abs(edges_.back() - 1) < rounding) edges_.back() = 1;
 }
 
-void check_bin_count(int bins) {
+std::vector<double> equal_edges_gyr(double end_gyr, int bins) {
   require(bins > 0 && bins <= 4096, "--bins ", bins, ", expected 1 to 4096");
+  std::vector<double> edges;
+  for (int i = 0; i <= bins; ++i) edges.push_back(end_gyr * i / bins);
+  return edges;
 }
 
-std::vector<double> equal_edges_gyr(const SimulationClock& clock, int bins) {
-  check_bin_count(bins);
-  std::vector<double> edges;
-  const double today = clock.age_gyr(1);
-  for (int i = 0; i <= bins; ++i) edges.push_back(today * i / bins);
-  return edges;
+double log_z_zsun(double z) {
+  return std::log10(std::max(z, least_z) / solar_z);
 }
 
 bool append_history(Histories& h, const StarSums& sums, const StarCuts& cuts,
@@ -49,8 +48,7 @@ bool append_history(Histories& h, const StarSums& sums, const StarCuts& cuts,
   double formed = 0;
   for (std::size_t bin = 0; bin < bins.count(); ++bin) {
     const double mass = sums.mass[bin];
-    const double z = mass > 0 ? std::max(sums.metals[bin] / mass, least_z) : 0;
-    const double log_z = mass > 0 ? std::log10(z / solar_z) : cuts.empty_log_z;
+    const double log_z = mass > 0 ? log_z_zsun(sums.metals[bin] / mass) : cuts.empty_log_z;
     if (mass > 0 && log_z > cuts.max_log_z) {
       h.log_z_zsun.resize(begin);
       h.sfr_msun_per_yr.resize(begin);

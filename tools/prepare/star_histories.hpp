@@ -48,9 +48,11 @@ private:
   std::vector<double> edges_gyr_, edges_;
 };
 
-// Equal bins of the clock's time from the big bang to scale factor 1. Errors: not 1 to 4096.
-std::vector<double> equal_edges_gyr(const SimulationClock& clock, int bins);
-void check_bin_count(int bins);
+// Equal bins from the big bang to `end`. Errors: not 1 to 4096 bins.
+std::vector<double> equal_edges_gyr(double end_gyr, int bins);
+
+// log10(Z / 0.0142) of a mass fraction; finite for 0.
+double log_z_zsun(double z);
 
 // The stars of one galaxy, by bin.
 struct StarSums {

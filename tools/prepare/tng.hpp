@@ -3,12 +3,14 @@
 // subhalo after the other, so memory holds one block of particles, the catalogue and the histories.
 #pragma once
 
+#include "tools/common/interrupt.hpp"
 #include "tools/common/log.hpp"
 #include "tools/files/histories.hpp"
 #include "tools/prepare/star_histories.hpp"
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace lookback::tools {
@@ -25,9 +27,18 @@ struct TngOptions : StarCuts {
   double min_mass_msun = 1e5; // must be above it
 };
 
+// Where and when to save what is done; a run with the same options goes on from there.
+struct TngSaving {
+  std::filesystem::path file;                // "": nowhere
+  double every_minutes = 10;                 // 0: after every subhalo
+  std::function<bool()> stop = &interrupted; // asked after every subhalo
+};
+
 // With subhalo_id, mass_formed_msun, is_test (drawn by `seed`, the nearest to the fraction asked
-// for) and selection. Errors: those of TngStars and read_tng_catalogue; star particles beyond the
-// snapshot or of two subhalos; no subhalo left by a cut.
-Histories make_tng_histories(const TngOptions& options, std::uint64_t seed, Log& log);
+// for) and selection; the same bits whether it was interrupted or not. Throws Interrupted when it
+// was told to stop and has saved. Errors: those of TngStars, read_tng_catalogue and read_partial;
+// star particles beyond the snapshot or of two subhalos; no subhalo left by a cut.
+Histories make_tng_histories(const TngOptions& options, std::uint64_t seed, Log& log,
+                             const TngSaving& saving = {});
 
 } // namespace lookback::tools
