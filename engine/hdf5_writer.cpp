@@ -64,7 +64,7 @@ struct H5Writer::Impl {
   }
 
   void write(const std::string& name, const Extents& extents, hid_t stored, hid_t given,
-             std::size_t size, const void* values) const {
+             std::size_t size, const void* values) {
     std::int64_t count = 1;
     for (const auto extent : extents) count *= extent;
     require(count == std::int64_t(size), "dataset '", name, "' of shape ", shape_text(extents),

@@ -194,7 +194,8 @@ void write_evaluated(H5Writer& file, const Prior& prior, const Tensor& weights,
   file.write<double>("mixture/weight", {K}, m.weight);
   file.write<double>("mixture/mean", {K, D}, m.mean);
   const std::vector<float> covariance(m.covariance.begin(), m.covariance.end());
-  write("mixture/covariance", {K, D, D}, covariance);
+  file.write<float>("mixture/covariance", {K, D, D},
+                    covariance); // half would lose small eigenvalues
 }
 
 } // namespace

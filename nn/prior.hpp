@@ -48,7 +48,7 @@ std::optional<TrainingState> read_training(const std::filesystem::path& file, Pr
 void write_prior(const std::filesystem::path& file, const Prior& prior,
                  const TrainingState* training, const std::string& configuration, bool overwrite);
 
-// The same without training, and with weights and mixture in half precision (engine/hdf5.hpp).
+// The same without training, and with weights in half precision (engine/hdf5.hpp).
 void write_compact_prior(const std::filesystem::path& file, const Prior& prior,
                          const Tensor& weights, const std::string& configuration, bool overwrite);
 
