@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Checks the CUDA backend on a machine with an NVIDIA GPU: builds what needs no packages, compares
-# every op and the network with the CPU, runs compute-sanitizer, prints a table last.
+# every op, the network and its training with the CPU, runs compute-sanitizer, times the network and
+# its kernels beside PyTorch, prints a table last.
 # Usage: tools/gpu_check.sh [BUILD_FOLDER]
 #   LOOKBACK_CARRY    folder with doctest/doctest.h, for a machine that lacks it
 #   LOOKBACK_CUDA_ARCH  architecture to build for (default 90)
+#   LOOKBACK_STEPS    some of "tests sanitizer kernels forward train sample" (default all)
 #   LOOKBACK_RESULTS  where the table is kept (default bench/results)
 #   LOOKBACK_COMMIT   the commit to write down where git cannot tell
+#   PYTHON            a Python with PyTorch (default python3); without one, no PyTorch is timed
 # Exit: 0 all passed, 1 a check failed, 3 no GPU answers (everything was built).
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +16,8 @@ cd "$(dirname "$0")/.."
 build=${1:-build/gpu_check}
 results=${LOOKBACK_RESULTS:-bench/results}
 commit=${LOOKBACK_COMMIT:-$(git describe --always --dirty 2>/dev/null || echo unknown)}
+steps=" ${LOOKBACK_STEPS:-tests sanitizer kernels forward train sample} "
+python=${PYTHON:-python3}
 log=$build/log
 failed=0
 table=()
@@ -56,17 +61,33 @@ if ! device=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>&1 | head -n 1
 fi
 
 test_gpu=$build/test_gpu
-small='cuda: every op and gradient*'
-check "engine on this CPU" "$test_gpu" -tce='cuda:*'
-check "ops against the CPU" "$test_gpu" -tc='cuda:*' -tce='cuda: a*training step*'
-check "network against the CPU" "$test_gpu" -tc='cuda: a*training step*'
-for tool in memcheck racecheck synccheck initcheck; do
-  check "$tool" compute-sanitizer --tool $tool --error-exitcode 9 "$test_gpu" -tc="$small"
+if [[ $steps == *" tests "* ]]; then
+  check "engine on this CPU" "$test_gpu" -tce='cuda:*'
+  check "ops against the CPU" "$test_gpu" -tc='cuda:*' -tce='cuda: *train*,cuda: *graph*'
+  check "network against the CPU" "$test_gpu" -tc='cuda: *train*,cuda: *graph*'
+fi
+if [[ $steps == *" sanitizer "* ]]; then
+  for tool in memcheck racecheck synccheck initcheck; do
+    check "$tool" compute-sanitizer --tool $tool --error-exitcode 9 "$test_gpu" \
+      -tc='cuda: every op and gradient*,cuda: a convolution on tensor cores*'
+  done
+fi
+timings=()
+for part in kernels forward train sample; do
+  [[ $steps == *" $part "* ]] || continue
+  if ! "$python" -c 'import torch' 2>"$log/torch"; then
+    table+=("$part: not timed, for $python has no PyTorch")
+    continue
+  fi
+  check "$part beside PyTorch" "$python" bench/compare_pytorch_cuda.py --only $part \
+    --server "$build/bench_cuda_server"
+  timings+=("$log/${part}_beside_PyTorch")
 done
 
 report=$results/gpu_check-$(date -u +%Y%m%dT%H%M%SZ).txt
 {
   echo "gpu_check $(date -u +%FT%TZ), commit $commit, device $device, $(nvcc --version | grep -o 'release [0-9.]*')"
+  [ ${#timings[@]} = 0 ] || cat "${timings[@]}"
   printf '%s\n' "${table[@]}"
 } | tee "$report"
 exit $failed

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what lookback builds and tests with, from Debian's packages (third_party_notes.md says why each).
+# Usage: tools/install_packages.sh [FURTHER PACKAGE ...]
 set -euo pipefail
 packages="g++ cmake ninja-build pkg-config libeigen3-dev libhdf5-dev libcfitsio-dev
-          libcli11-dev libtomlplusplus-dev nlohmann-json3-dev doctest-dev"
+          libcli11-dev libtomlplusplus-dev nlohmann-json3-dev doctest-dev $*"
 missing=""
 for package in $packages; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing="$missing $package"

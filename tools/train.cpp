@@ -27,7 +27,7 @@ struct Options {
   nn::NcsnppConfig network{.channels = 2, .nf = 64, .ch_mult = {1, 2, 2, 4}};
   nn::VeSde sde;
   nn::TrainingOptions training;
-  std::string sfr_variable = "linear", schedule = "constant";
+  std::string sfr_variable = "linear", schedule = "constant", precision = "fp32";
   double sfr_floor = 0.02;
   int mixture = 8;
   std::filesystem::path compact;
@@ -118,6 +118,7 @@ Start start(Options& o, CommandLine& line) {
           o.output.string(),
           ": exists; give --overwrite to replace it or --resume to go on from it");
   Backend& backend = backend_for(line.common().device);
+  backend.set_precision(precision_named(o.precision));
   const Histories h = read_histories(o.histories);
   Split data = split(h, o.training.seed);
 
@@ -280,6 +281,8 @@ int main(int argc, char** argv) {
       ->check(in_range(1, 100000000));
   line.option("--batch", o.training.batch, "N", "histories a step, of all ranks together")
       ->check(in_range(1, 1 << 20));
+  line.choice("--precision", o.precision, {"fp32", "tf32", "bf16"},
+              "factors of convolutions (tf32: cuda alone; cpu rounds no gradients)");
   line.option("--learning-rate", o.training.optimizer.learning_rate, "RATE", "Adam's step size")
       ->check(in_range(0.0, 1.0));
   line.option("--warmup", o.training.optimizer.warmup, "STEPS",

@@ -18,7 +18,7 @@ struct Barrier {
   unsigned arrived = 0, turn = 0;
 };
 struct Fiber {
-  ucontext_t start;
+  ucontext_t context;
   std::jmp_buf resume;
   std::vector<char> stack = std::vector<char>(1 << 17);
   bool started = false, done = false;
@@ -38,9 +38,19 @@ unsigned current, threads_of_block;
 }
 
 // swapcontext asks the kernel for the signal mask at every switch; after the first entry of a
-// fiber, jumps do without.
+// fiber, jumps do without. Sanitizers understand swapcontext alone.
+#ifdef LOOKBACK_EMULATION_WITHOUT_JUMPS
+constexpr bool jumps = false;
+#else
+constexpr bool jumps = true;
+#endif
+
 void pause() {
-  if (_setjmp(fibers[current].resume) == 0) _longjmp(scheduler_resume, 1);
+  Fiber& fiber = fibers[current];
+  if (!jumps)
+    swapcontext(&fiber.context, &scheduler);
+  else if (_setjmp(fiber.resume) == 0)
+    _longjmp(scheduler_resume, 1);
 }
 
 void entry() {
@@ -48,6 +58,7 @@ void entry() {
   fibers[current].done = true;
   if (block.arrived > 0 || warps[current / warp_size].arrived > 0)
     stop("a thread ends where others wait for it");
+  if (!jumps) setcontext(&scheduler);
   _longjmp(scheduler_resume, 1);
 }
 
@@ -55,15 +66,19 @@ void resume(unsigned thread) {
   Fiber& fiber = fibers[thread];
   current = thread;
   threadIdx.x = thread;
-  if (_setjmp(scheduler_resume) != 0) return;
-  if (fiber.started) _longjmp(fiber.resume, 1);
+  if (jumps && _setjmp(scheduler_resume) != 0) return;
+  if (jumps && fiber.started) _longjmp(fiber.resume, 1);
+  if (fiber.started) {
+    swapcontext(&scheduler, &fiber.context);
+    return;
+  }
   fiber.started = true;
-  getcontext(&fiber.start);
-  fiber.start.uc_stack.ss_sp = fiber.stack.data();
-  fiber.start.uc_stack.ss_size = fiber.stack.size();
-  fiber.start.uc_link = nullptr;
-  makecontext(&fiber.start, entry, 0);
-  swapcontext(&scheduler, &fiber.start);
+  getcontext(&fiber.context);
+  fiber.context.uc_stack.ss_sp = fiber.stack.data();
+  fiber.context.uc_stack.ss_size = fiber.stack.size();
+  fiber.context.uc_link = nullptr;
+  makecontext(&fiber.context, entry, 0);
+  swapcontext(&scheduler, &fiber.context);
 }
 
 void wait(Barrier& barrier, unsigned threads, const std::function<void()>& last) {

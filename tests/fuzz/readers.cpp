@@ -11,15 +11,18 @@
 #include "tools/files/histories.hpp"
 #include "tools/files/mass_loss_table.hpp"
 #include "tools/files/observation.hpp"
+#include "tools/files/particle_file.hpp"
 #include "tools/files/photometry_table.hpp"
 #include "tools/files/points.hpp"
 #include "tools/files/samples.hpp"
 #include "tools/files/spectra.hpp"
 #include "tools/files/ssp.hpp"
 #include "tools/prepare/bagpipes_ssp.hpp"
+#include "tools/prepare/cumulative.hpp"
 #include "tools/prepare/dsps_ssp.hpp"
 #include "tools/prepare/emiles_ssp.hpp"
 #include "tools/prepare/maraston_ssp.hpp"
+#include "tools/prepare/partial_histories.hpp"
 #include "tools/prepare/synthesizer_ssp.hpp"
 
 #include <cstdio>
@@ -48,6 +51,11 @@ void observe(const fs::path& file) {
   read_observation(file, {}, warnings);
 }
 
+void read_stars(const fs::path& file) {
+  read_particle_facts(file);
+  for_each_block(file, [](const ParticleBlock&) {});
+}
+
 const std::vector<Target>& file_targets() {
   static std::vector<std::string> notes;
   static const std::vector<Target> targets{
@@ -65,6 +73,8 @@ const std::vector<Target>& file_targets() {
       {"mass.txt", "# [Z/H]\n-1.35 0.1 0.9 .8 .1 0 0 3\n0 1 0.7 .6 .1 0 0 3\n",
        [](const fs::path& f) { read_mass_loss_table(f); }},
       {"spectrum.txt", "5000 1 0.1\n5001 2 0.1\n5002, 3, nan\n", observe},
+      {"particles.csv", "galaxy_id,metallicity,birth_time_gyr,initial_mass_msun\n7,0.01,1,4e9\n",
+       [](const fs::path& f) { read_stars(f); }},
       {"filter.dat", "# photon\n5000 0\n5100 0.9\n5200 0\n",
        [](const fs::path& f) { read_filter_curve(f); }},
       {"bands.txt", "filter.dat 16.5 0.02 AB\n", [](const fs::path& f) { read_photometry(f); }}};
@@ -110,6 +120,33 @@ const std::vector<Hdf5Target>& hdf5_targets() {
          {"subhalo_id", {2}, 5, 1}},
         {{"/@source", "fuzz"}}},
        [](const fs::path& f) { read_histories(f); }},
+      {{"",
+        {{"initial_mass_msun", {3}, 1e6, 1e6},
+         {"metallicity", {3}, 0.01, 0.01},
+         {"birth_scale_factor", {3}, 0.2, 0.3},
+         {"galaxy_id", {3}, 1, 1}},
+        {}},
+       [](const fs::path& f) { read_stars(f); }},
+      {{"",
+        {{"cosmic_time_gyr", {3}, 1, 4},
+         {"mass_formed_msun", {2, 3}, 1e9, 1e9},
+         {"metallicity", {2}, 0.01, 0.01},
+         {"subhalo_id", {2}, 5, 1}},
+        {}},
+       [](const fs::path& f) {
+         make_cumulative_histories({f, 4, {}});
+       }},
+      {{"lookback-partial-histories",
+        {{"sfr_msun_per_yr", {2, 3}, 1, 0},
+         {"log_z_zsun", {2, 3}, -1, 0.1},
+         {"subhalo_id", {2}, 5, 1},
+         {"mass_formed_msun", {2}, 1e9, 1e9}},
+        {{"/@job", "fuzz"}, {"/@subhalos", "????"}, {"/@with_stars", "???"}}},
+       [](const fs::path& f) {
+         PartialHistories done;
+         done.histories.bins = 3;
+         read_partial(f, "fuzz", done);
+       }},
       {{"lookback-points", {{"x", {2, 2, 3}, 0, 0.1}, {"t", {2}, 0.1, 0.2}}, {}},
        [](const fs::path& f) { read_points(f); }},
       {{"",

@@ -138,7 +138,8 @@ TEST_CASE("usage errors are one line on stderr with a suggestion") {
   CHECK(missing.exit_code == 2);
   CHECK(missing.err == "report: --output is required; --help shows the usage\n");
   CHECK(test::run_tool("prepare", {"synthetc"}).err ==
-        "prepare: unknown job synthetc; the jobs are synthetic, tng, particles, cumulative, synthetic-tng, ssp\n");
+        "prepare: unknown job synthetc; the jobs are synthetic, tng, particles, cumulative, "
+        "synthetic-tng, ssp\n");
   const test::Folder folder;
   const auto key = test::run_tool(
       "report", {"a", "-o", "b.svg", "--config", write_file(folder, "curvs = 3\n").string()});

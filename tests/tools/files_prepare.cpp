@@ -82,6 +82,44 @@ TEST_CASE("prepare writes files that read back, and the same ones again") {
   CHECK(read_histories(histories).sfr_msun_per_yr == first.sfr_msun_per_yr);
 }
 
+TEST_CASE(
+    "histories carry the mean and deviation of those to train on, and constant bins are told") {
+  const Folder folder;
+  const auto table = folder / "table.csv", output = folder / "h.h5";
+  std::ofstream text(table);
+  text << "galaxy_id initial_mass_msun metallicity birth_scale_factor\n";
+  for (int i = 0; i < 20; ++i)
+    for (int k = 1; k <= 64; ++k)
+      text << i << ' ' << 1e8 * (1 + i % 7 * k) << ' ' << 1e-3 * (1 + i % 5) << ' ' << k / 64.0
+           << '\n';
+  text.close();
+  const auto run =
+      run_tool("prepare", {"particles", table.string(), "--bins", "8", "-o", output.string()});
+  CHECK_MESSAGE(run.exit_code == 0, run.err);
+  CHECK(!contains(run.err, "warning"));
+  const Histories h = read_histories(output);
+  const H5Reader reader(output);
+  const auto mean = reader.read<double>("normalization/mean", {2, 8});
+  const auto std = reader.read<double>("normalization/std", {2, 8});
+  for (int c = 0; c < 2; ++c)
+    for (int bin = 0; bin < 8; ++bin) {
+      const auto& values = c == 0 ? h.sfr_msun_per_yr : h.log_z_zsun;
+      double n = 0, sum = 0, squares = 0;
+      for (int i = 0; i < 20; ++i)
+        if (!h.is_test[i]) ++n, sum += values[i * 8 + bin];
+      for (int i = 0; i < 20; ++i)
+        if (!h.is_test[i]) squares += std::pow(values[i * 8 + bin] - sum / n, 2);
+      CHECK(n == 16);
+      CHECK(mean[c * 8 + bin] == doctest::Approx(sum / n).epsilon(1e-12));
+      CHECK(std[c * 8 + bin] == doctest::Approx(std::sqrt(squares / n)).epsilon(1e-12));
+    }
+  std::ofstream(table) << "initial_mass_msun metallicity birth_scale_factor\n1e9 0.01 0.5\n";
+  const auto one =
+      run_tool("prepare", {"particles", table.string(), "-o", output.string(), "--overwrite"});
+  CHECK(one.exit_code == 0);
+  CHECK(contains(one.err, "warning: sfr_msun_per_yr has one value in bin 0"));
+}
+
 TEST_CASE("prepare refuses bad input in one line and leaves no output") {
   const Folder folder;
   const auto output = folder / "out.h5", text = folder / "text.fits";

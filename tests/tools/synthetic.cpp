@@ -172,3 +172,8 @@ TEST_CASE("a synthetic set needs a positive count and positive bins") {
   CHECK_THROWS_AS(make_synthetic(0, 1), Error);
   CHECK_THROWS_AS(make_synthetic(5, 1, 0), Error);
 }
+
+TEST_CASE("galaxies whose halo has nothing in the first steps have metallicities") {
+  const Histories h = make_synthetic(249, 38); // the last one is such a galaxy
+  for (const float log_z : h.log_z_zsun) REQUIRE(std::isfinite(log_z));
+}

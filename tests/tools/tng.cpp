@@ -2,6 +2,7 @@
 #include "tools/prepare/tng.hpp"
 #include "engine/error.hpp"
 #include "engine/hdf5.hpp"
+#include "engine/random.hpp"
 #include "tests/golden.hpp"
 #include "tests/tools/files_helpers.hpp"
 #include "tests/tools/run_tool.hpp"
@@ -144,21 +145,40 @@ TEST_CASE("prepare tng finds the known truth, to the rounding of the particles")
 }
 
 TEST_CASE("histories are the same bits for any chunking, with and without offsets") {
-  const Folder one;
-  write_mock(one.path, 120, 1, 7);
-  const Histories reference = read_mock(one.path);
-  for (const int chunks : {2, 3, 4, 7, 13, 31, 64}) {
-    CAPTURE(chunks);
-    const Folder folder;
-    write_mock(folder.path, 120, chunks, 7);
-    for (const bool with_offsets : {true, false}) {
-      if (!with_offsets) std::filesystem::remove(offsets_file(folder.path));
-      const Histories h = read_mock(folder.path);
-      CHECK(h.subhalo_id == reference.subhalo_id);
-      CHECK(h.sfr_msun_per_yr == reference.sfr_msun_per_yr);
-      CHECK(h.log_z_zsun == reference.log_z_zsun);
-      CHECK(h.is_test == reference.is_test);
-      CHECK(h.selection == reference.selection);
+  for (std::uint32_t trial = 0; trial < 5; ++trial) {
+    const Stream stream{trial, Purpose::shuffle};
+    const auto number = [&](std::uint64_t element, int least, int most) {
+      return least + int(stream.uniform(element) * (most - least + 1));
+    };
+    SyntheticTngOptions o;
+    o.subhalos = number(0, 1, 60);
+    o.chunks = 1;
+    o.particles_per_bin = number(1, 1, 8);
+    const Folder one;
+    o.folder = one.path;
+    const Histories truth = write_synthetic_tng(o, trial);
+    const Histories reference = read_mock(one.path);
+    CHECK(reference.subhalo_id == truth.subhalo_id);
+    CHECK(reference.selection == truth.selection);
+    CHECK(max_relative_error(reference.sfr_msun_per_yr, truth.sfr_msun_per_yr) <
+          3.01 * float_rounding);
+    for (std::uint32_t chunking = 0; chunking < 2; ++chunking) {
+      o.chunking = chunking;
+      o.chunks = number(2 + chunking, 2, 24);
+      CAPTURE(o.subhalos);
+      CAPTURE(o.chunks);
+      const Folder folder;
+      o.folder = folder.path;
+      write_synthetic_tng(o, trial);
+      for (const bool with_offsets : {true, false}) {
+        if (!with_offsets) std::filesystem::remove(offsets_file(folder.path));
+        const Histories h = read_mock(folder.path);
+        CHECK(h.subhalo_id == reference.subhalo_id);
+        CHECK(h.sfr_msun_per_yr == reference.sfr_msun_per_yr);
+        CHECK(h.log_z_zsun == reference.log_z_zsun);
+        CHECK(h.is_test == reference.is_test);
+        CHECK(h.selection == reference.selection);
+      }
     }
   }
 }
@@ -272,5 +292,5 @@ TEST_CASE("prepare synthetic-tng and prepare tng work together and keep the coun
   const H5Reader reader(output);
   CHECK(reader.number("selection", "in_catalogue") == 50);
   CHECK(reader.number("selection", "below_max_log_z") == double(h.count));
-  CHECK(contains(run.err, "50 subhalos in_catalogue"));
+  CHECK(contains(run.err, "50 galaxies in_catalogue"));
 }

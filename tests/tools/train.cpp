@@ -230,22 +230,31 @@ TEST_CASE("--resume refuses what would be another training, and tells what chang
 
 TEST_CASE("train refuses data it cannot learn from with one line that says why") {
   const Training t;
+  const std::string file = t.folder / "histories.h5", in_file = "'" + file + "': ";
   const auto refusal = [&](std::int64_t count, const std::vector<float>& sfr,
                            const std::vector<float>& log_z, const std::string& reason) {
-    write_cells(t.folder / "histories.h5", count, 4, sfr, log_z);
+    write_cells(file, count, 4, sfr, log_z);
     const ToolResult run = t.run("prior");
-    CAPTURE(run.err);
     CHECK(refused(run, t.folder / "prior.h5"));
-    CHECK(contains(run.err, reason));
+    CHECK(run.err == "train: " + reason + "\n");
   };
   const std::vector<float> good = {1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6};
-  std::vector<float> nan = good, constant = good;
+  std::vector<float> nan = good, infinite = good, constant = good;
   nan[5] = NAN;
+  infinite[7] = INFINITY;
   constant[2] = constant[6] = constant[10] = 1;
-  refusal(3, good, nan, "log_z_zsun");
-  refusal(3, std::vector<float>(15, 1.0f), good, "log_z_zsun");
-  refusal(3, {1, 2, 3, 4, 2, 3, 4, 5, 3}, good, "log_z_zsun");
-  refusal(1, {1, 2, 3, 4}, {1, 2, 3, 4}, "1 for training; expected at least 2");
-  refusal(3, constant, good, "sfr_msun_per_yr has the same value in bin 2");
+  refusal(3, good, nan, in_file + "dataset 'log_z_zsun' holds NaN or Inf (first at element 5)");
+  refusal(3, infinite, good,
+          in_file + "dataset 'sfr_msun_per_yr' holds NaN or Inf (first at element 7)");
+  refusal(3, std::vector<float>(15, 1.0f), good,
+          in_file + "dataset 'log_z_zsun' has the shape [3, 4], expected [3, 5]");
+  refusal(3, {1, 2, 3, 4, 2, 3, 4, 5, 3}, good,
+          in_file + "dataset 'log_z_zsun' has the shape [3, 4], expected [3, 3]");
+  refusal(1, {1, 2, 3, 4}, {1, 2, 3, 4}, "histories: 1 for training; expected at least 2");
+  const std::string remedy =
+      " of every history, so it cannot be standardised; give more varied histories";
+  refusal(3, constant, good, "histories: sfr_msun_per_yr has the same value in bin 2" + remedy);
+  refusal(3, good, constant, "histories: log_z_zsun has the same value in bin 2" + remedy);
+  refusal(3, good, good, "training: batch 8 is larger than the 3 histories to train on");
   CHECK(t.folder.entries() == 1);
 }

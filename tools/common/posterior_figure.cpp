@@ -1,6 +1,7 @@
 #include "tools/common/posterior_figure.hpp"
 
 #include "physics/cosmology.hpp"
+#include "tools/common/legend.hpp"
 #include "tools/common/plot_panel.hpp"
 
 #include <algorithm>
@@ -11,8 +12,6 @@ namespace lookback::tools {
 
 namespace {
 
-// Colours of Okabe & Ito, told apart by all forms of colour vision.
-const std::string blue = "#0072B2", vermillion = "#D55E00", grey = "#777777", black = "#000000";
 const Style wide_band{.fill = blue, .opacity = 0.16}, narrow_band{.fill = blue, .opacity = 0.30};
 const Style single_draw{.stroke = blue, .width = 0.6, .opacity = 0.45};
 const Style median_line{.stroke = blue, .width = 2}, truth_line{.stroke = black, .width = 1.5};
@@ -51,11 +50,6 @@ double greatest(const std::vector<double>& values) {
 }
 double least(const std::vector<double>& values) {
   return values.empty() ? 0 : *std::min_element(values.begin(), values.end());
-}
-
-// A subscript; what follows is back on the line.
-std::string lowered(const std::string& text) {
-  return "<tspan dy=\"3\" font-size=\"10\">" + text + "</tspan><tspan dy=\"-3\">\u200b</tspan>";
 }
 
 void draw_history(Svg& svg, const Box& box, Range y, const std::string& y_label,
@@ -97,32 +91,6 @@ void draw_histories(Svg& svg, const Samples& s, const FigureOptions& options) {
   draw_history(svg, mh_box, range, "log\u2081\u2080 Z / Z" + lowered("\u2609"), s.log_z_zsun, log_z,
                o.true_log_z_zsun, s, options);
 }
-
-// A row of symbols with their labels, from `x` to the right.
-class Legend {
-public:
-  Legend(Svg& svg, double x, double y) : svg_(svg), x_(x), y_(y) {}
-
-  void line(const std::string& label, const Style& style) {
-    svg_.line(x_, y_ - 4, x_ + symbol_, y_ - 4, style);
-    name(label);
-  }
-  void patch(const std::string& label, const std::vector<Style>& styles) {
-    for (const Style& style : styles) svg_.rectangle({x_, y_ - 10, symbol_, 12}, style);
-    name(label);
-  }
-
-private:
-  void name(const std::string& label) {
-    constexpr double letter = 7, gap = 28;
-    svg_.text(x_ + symbol_ + 7, y_, label, {.size = 12, .anchor = Anchor::start});
-    x_ += symbol_ + gap + letter * double(label.size());
-  }
-
-  static constexpr double symbol_ = 22;
-  Svg& svg_;
-  double x_, y_;
-};
 
 // Runs of masked pixels.
 void shade_masked(PlotPanel& panel, const Observation& o) {

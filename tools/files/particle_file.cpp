@@ -1,6 +1,7 @@
 #include "tools/files/particle_file.hpp"
 
 #include "engine/error.hpp"
+#include "tools/files/attributes.hpp"
 #include "tools/files/in_range.hpp"
 #include "tools/files/text_numbers.hpp"
 
@@ -35,13 +36,14 @@ std::string dataset_among(const H5Reader& reader, const std::string& group,
 // at 1.988e33 to 2e33; their own is taken.
 double mass_unit_msun(const H5Reader& reader, const std::string& dataset, double hubble) {
   constexpr double msun_g = 1.989e33, spread = 0.01;
-  const auto number = [&](const std::vector<std::string>& names) {
-    return reader.number(dataset, attribute_among(reader, dataset, names));
-  };
-  const double cgs = number({"to_cgs", "CGSConversionFactor",
-                             "Conversion factor to CGS (not including cosmological corrections)"});
-  const double h_power = number({"h_scaling", "h-scale-exponent", "h-scale exponent"});
-  const double a_power = number({"a_scaling", "aexp-scale-exponent", "a-scale exponent"});
+  const double cgs =
+      number_among(reader, dataset,
+                   {"to_cgs", "CGSConversionFactor",
+                    "Conversion factor to CGS (not including cosmological corrections)"});
+  const double h_power =
+      number_among(reader, dataset, {"h_scaling", "h-scale-exponent", "h-scale exponent"});
+  const double a_power =
+      number_among(reader, dataset, {"a_scaling", "aexp-scale-exponent", "a-scale exponent"});
   require(cgs > 0 && a_power == 0 && std::abs(h_power) <= 1, "'", reader.file().string(),
           "': the attributes of '", dataset, "' give ", cgs, " g, h to the power ", h_power,
           " and a to the power ", a_power, ", which is no unit of mass");
@@ -61,7 +63,7 @@ Columns cutout_columns(const H5Reader& reader) {
   c.facts.clock = read_clock(reader);
   c.mass_unit_msun = mass_unit_msun(reader, c.mass, c.facts.clock->hubble);
   if (reader.has_attribute("Header", "CutoutID"))
-    c.facts.galaxy = std::int64_t(reader.number("Header", "CutoutID"));
+    c.facts.galaxy = whole_number(reader, "Header", "CutoutID");
   return c;
 }
 

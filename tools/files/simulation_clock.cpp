@@ -2,6 +2,7 @@
 
 #include "engine/error.hpp"
 #include "physics/units.hpp"
+#include "tools/files/attributes.hpp"
 
 #include <cmath>
 
@@ -26,20 +27,10 @@ double SimulationClock::scale_factor(double age) const {
   return std::cbrt(omega_matter / omega_lambda * x * x);
 }
 
-std::string attribute_among(const H5Reader& reader, const std::string& object,
-                            const std::vector<std::string>& names) {
-  for (const std::string& name : names)
-    if (reader.has_attribute(object, name)) return name;
-  fail("'", reader.file().string(), "': '", object, "' has no attribute '", names.at(0), "'");
-}
-
 SimulationClock read_clock(const H5Reader& reader) {
-  const auto number = [&](const std::vector<std::string>& names) {
-    return reader.number("Header", attribute_among(reader, "Header", names));
-  };
   const double hubble = reader.number("Header", "HubbleParam");
-  const double matter = number({"Omega0", "Omega_m"});
-  const double lambda = number({"OmegaLambda", "Omega_lambda"});
+  const double matter = number_among(reader, "Header", {"Omega0", "Omega_m"});
+  const double lambda = number_among(reader, "Header", {"OmegaLambda", "Omega_lambda"});
   constexpr double most_neutrinos = 3e-3; // Omega of neutrinos of 0.1 eV, and of radiation
   require(hubble > 0.1 && hubble < 10 && matter > 0 && lambda > 0 &&
               std::abs(matter + lambda - 1) < most_neutrinos,

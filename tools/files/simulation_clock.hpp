@@ -22,8 +22,4 @@ struct SimulationClock {
 // Errors: one of them missing or beyond belief, a universe that is not flat.
 SimulationClock read_clock(const H5Reader& reader);
 
-// The one of `names` that the object has as an attribute. Errors: it has none.
-std::string attribute_among(const H5Reader& reader, const std::string& object,
-                            const std::vector<std::string>& names);
-
 } // namespace lookback::tools

@@ -34,7 +34,7 @@ double MonotoneCurve::operator()(double x) const {
   if (x >= x_.back()) return y_.back();
   const std::size_t i = std::size_t(std::upper_bound(x_.begin(), x_.end(), x) - x_.begin()) - 1;
   const double h = x_[i + 1] - x_[i], t = (x - x_[i]) / h, s = 1 - t;
-  return y_[i] * s * s * (1 + 2 * t) + y_[i + 1] * t * t * (1 + 2 * s) +
+  return y_[i] + (y_[i + 1] - y_[i]) * t * t * (1 + 2 * s) +
          h * t * s * (slope_[i] * s - slope_[i + 1] * t);
 }
 

@@ -1,6 +1,7 @@
 #include "tools/prepare/partial_histories.hpp"
 
 #include "engine/error.hpp"
+#include "tools/files/attributes.hpp"
 
 namespace lookback::tools {
 namespace {
@@ -35,8 +36,8 @@ bool read_partial(const std::filesystem::path& file, const std::string& job,
   require(reader.text("/", "job") == job, "'", file.string(),
           "' is what an interrupted run with other options or other inputs has done; go on with "
           "those, or delete it");
-  done.subhalos = std::int64_t(reader.number("/", "subhalos"));
-  done.with_stars = std::int64_t(reader.number("/", "with_stars"));
+  done.subhalos = whole_number(reader, "/", "subhalos");
+  done.with_stars = whole_number(reader, "/", "with_stars");
   Histories& h = done.histories;
   if (reader.has("subhalo_id")) {
     h.subhalo_id = reader.read<std::int64_t>("subhalo_id", {-1});

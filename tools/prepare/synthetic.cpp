@@ -178,12 +178,15 @@ std::vector<double> enrichment(const Galaxy& g, const TimeGrid& grid,
   constexpr double recycled = 0.3;       // r
   constexpr double depletion_gyr = 1.0;  // today's main sequence, Tacconi et al. 2018
   constexpr double first_stars = 0.0005; // in solar units, before the first star
+  constexpr double fewest_stars = 1e10 * std::numeric_limits<double>::min(); // late haloes have 0
   std::vector<double> metals(grid.steps);
   double z = first_stars, gas = 0, stars = 0;
   for (int i = 0; i < grid.steps; ++i) {
     const double growth = formed[i] - gas * grid.step_gyr / depletion_gyr;
     gas = std::max(gas + growth, std::numeric_limits<double>::min());
     stars += formed[i];
+    metals[i] = z;
+    if (stars < fewest_stars) continue;
     const double eta = 1.0 * std::pow(10, g.log_outflow) * std::pow(stars / 1e10, -0.35);
     const double inflow = std::max(growth, 0.0) + (1 - returned + eta) * formed[i];
     // Implicit in Z, so bounded by the equilibrium for any step.

@@ -174,15 +174,17 @@ private:
   std::int64_t cosmological_ = 0, heavy_ = 0, with_stars_ = 0;
 };
 
-// [chunks + 1] borders of `count` rows, anywhere; of three or more chunks the second is empty.
-std::vector<std::int64_t> borders(std::int64_t count, int chunks, std::uint64_t seed,
-                                  std::uint32_t table) {
-  const Stream stream{seed, Purpose::shuffle, table, std::uint32_t(chunks)};
+// [chunks + 1] borders of `count` rows, anywhere; about one chunk in four is empty, and of three or
+// more the second.
+std::vector<std::int64_t> borders(std::int64_t count, const SyntheticTngOptions& o,
+                                  std::uint64_t seed, std::uint32_t table) {
+  const Stream stream{seed, Purpose::shuffle, table, std::uint32_t(o.chunks), o.chunking};
   std::vector<std::int64_t> cuts{0, count};
-  for (int i = 0; i + 1 < chunks; ++i)
+  for (int i = 0; i + 1 < o.chunks; ++i)
     cuts.push_back(std::int64_t(stream.uniform(std::uint64_t(i)) * double(count)));
   std::sort(cuts.begin(), cuts.end());
-  if (chunks > 2) cuts[2] = cuts[1];
+  for (int i = 2; i < o.chunks; ++i)
+    if (i == 2 || stream.uniform(std::uint64_t(o.chunks + i)) < 0.25) cuts[i] = cuts[i - 1];
   return cuts;
 }
 
@@ -271,9 +273,9 @@ Histories write_synthetic_tng(const SyntheticTngOptions& o, std::uint64_t seed) 
     std::filesystem::create_directories(folder, error);
     require(!error, "cannot make the folder '", folder.string(), "': ", error.message());
   }
-  const auto star_cuts = borders(g.particles.count(), o.chunks, seed, 0);
-  const auto subhalo_cuts = borders(o.subhalos, o.chunks, seed, 1);
-  const auto group_cuts = borders(std::int64_t(g.catalogue.group_stars.size()), o.chunks, seed, 2);
+  const auto star_cuts = borders(g.particles.count(), o, seed, 0);
+  const auto subhalo_cuts = borders(o.subhalos, o, seed, 1);
+  const auto group_cuts = borders(std::int64_t(g.catalogue.group_stars.size()), o, seed, 2);
   for (int i = 0; i < o.chunks; ++i) {
     const std::string end = "_099." + std::to_string(i) + ".hdf5";
     write_snapshot_chunk(snapshots / ("snap" + end), g, star_cuts, i, o.overwrite);

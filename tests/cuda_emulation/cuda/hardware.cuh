@@ -91,7 +91,7 @@ struct AsyncCopy {
 inline std::deque<std::deque<AsyncCopy>> copies_under_way[emulation::most_threads];
 inline std::deque<AsyncCopy> copies_not_committed[emulation::most_threads];
 
-inline void copy_async(float* to, const float* from, int count, bool there) {
+inline void note_copy(float* to, const float* from, int count, bool there) {
   const auto alignment = std::uintptr_t(4 * count);
   if (std::uintptr_t(to) % alignment || std::uintptr_t(from) % alignment) {
     std::fprintf(stderr, "cuda emulation: an asynchronous copy is not aligned\n");
@@ -100,10 +100,10 @@ inline void copy_async(float* to, const float* from, int count, bool there) {
   copies_not_committed[threadIdx.x].push_back({to, from, count, there});
 }
 inline void copy_four_async(float* to, const float* from, bool there) {
-  copy_async(to, from, 4, there);
+  note_copy(to, from, 4, there);
 }
 inline void copy_one_async(float* to, const float* from, bool there) {
-  copy_async(to, from, 1, there);
+  note_copy(to, from, 1, there);
 }
 inline void commit_copies() {
   copies_under_way[threadIdx.x].push_back(std::move(copies_not_committed[threadIdx.x]));
