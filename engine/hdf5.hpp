@@ -73,6 +73,9 @@ public:
   template <class T> // float, double, std::int64_t, std::int32_t, std::uint8_t
   void write(const std::string& dataset, const Extents& extents, std::span<const T> values,
              const std::string& unit = "");
+  // The same, stored with 11 significant bits (IEEE 754 binary16); read<float> reads it.
+  void write_half(const std::string& dataset, const Extents& extents,
+                  std::span<const float> values);
   void write_strings(const std::string& dataset, const std::vector<std::string>& values);
 
   void attribute(const std::string& object, const std::string& name, const std::string& value);

@@ -62,6 +62,17 @@ struct H5Writer::Impl {
     check(handle.valid() && H5Awrite(handle, type, value) >= 0,
           "attribute '" + name + "' was not written");
   }
+
+  void write(const std::string& name, const Extents& extents, hid_t stored, hid_t given,
+             std::size_t size, const void* values) {
+    std::int64_t count = 1;
+    for (const auto extent : extents) count *= extent;
+    require(count == std::int64_t(size), "dataset '", name, "' of shape ", shape_text(extents),
+            " was given ", size, " values");
+    const Handle dataset = create_dataset(name, stored, extents);
+    check(size == 0 || H5Dwrite(dataset, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0,
+          "dataset '" + name + "' was not written");
+  }
 };
 
 namespace {
@@ -70,6 +81,15 @@ Handle text_type() {
   Handle type(H5Tcopy(H5T_C_S1));
   H5Tset_size(type, H5T_VARIABLE);
   H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+// IEEE 754 binary16, which HDF5 1.10 does not name: sign bit 15, 5 bits of exponent from bit 10.
+Handle half_type() {
+  Handle type(H5Tcopy(H5T_IEEE_F32LE));
+  H5Tset_fields(type, 15, 10, 5, 0, 10);
+  H5Tset_size(type, 2);
+  H5Tset_ebias(type, 15);
   return type;
 }
 
@@ -96,15 +116,13 @@ void H5Writer::format(const std::string& format) {
 template <class T>
 void H5Writer::write(const std::string& name, const Extents& extents, std::span<const T> values,
                      const std::string& unit) {
-  std::int64_t count = 1;
-  for (const auto extent : extents) count *= extent;
-  require(count == std::int64_t(values.size()), "dataset '", name, "' of shape ",
-          shape_text(extents), " was given ", values.size(), " values");
-  const Handle dataset = impl_->create_dataset(name, native_type<T>(), extents);
-  const bool good = values.empty() || H5Dwrite(dataset, native_type<T>(), H5S_ALL, H5S_ALL,
-                                               H5P_DEFAULT, values.data()) >= 0;
-  impl_->check(good, "dataset '" + name + "' was not written");
+  impl_->write(name, extents, native_type<T>(), native_type<T>(), values.size(), values.data());
   if (!unit.empty()) attribute(name, "unit", unit);
+}
+
+void H5Writer::write_half(const std::string& name, const Extents& extents,
+                          std::span<const float> values) {
+  impl_->write(name, extents, half_type(), H5T_NATIVE_FLOAT, values.size(), values.data());
 }
 
 template void H5Writer::write(const std::string&, const Extents&, std::span<const float>,

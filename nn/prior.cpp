@@ -119,18 +119,8 @@ Mixture read_mixture(const H5Reader& file, std::int64_t D) {
   const auto K = std::int64_t(m.weight.size());
   m.mean = file.read<double>("mixture/mean", {K, D});
   m.covariance = file.read<double>("mixture/covariance", {K, D, D});
+  require(K > 0, file.file().string(), ": the mixture has no component");
   return m;
-}
-
-void write_mixture(H5Writer& file, const Mixture& m, std::int64_t D) {
-  const auto K = std::int64_t(m.weight.size());
-  const auto write = [&](const char* name, const Extents& extents, const std::vector<double>& v) {
-    const std::vector<float> values(v.begin(), v.end());
-    file.write<float>(name, extents, values);
-  };
-  write("mixture/weight", {K}, m.weight);
-  write("mixture/mean", {K, D}, m.mean);
-  write("mixture/covariance", {K, D, D}, m.covariance);
 }
 
 } // namespace
@@ -176,22 +166,46 @@ std::optional<TrainingState> read_training(const std::filesystem::path& path, Pr
   return state;
 }
 
-void write_prior(const std::filesystem::path& path, const Prior& prior,
-                 const TrainingState* training, const std::string& configuration, bool overwrite) {
-  const Params& params = prior.network->params();
+namespace {
+
+// All that there is besides the state of training.
+void write_evaluated(H5Writer& file, const Prior& prior, const Tensor& weights,
+                     const std::string& configuration, bool half) {
   const std::int64_t C = prior.config.channels, L = prior.length;
-  H5Writer file(path, overwrite);
+  const auto write = [&](const std::string& name, const Extents& extents,
+                         std::span<const float> values) {
+    half ? file.write_half(name, extents, values) : file.write<float>(name, extents, values);
+  };
   file.format("lookback-prior");
   file.attribute("/", "config", configuration);
   write_hyperparameters(file, prior);
-  write_weights(file, "weights", params, training ? training->optimizer.average : params.flat());
+  const Params& params = prior.network->params();
+  for (const auto& entry : params.entries())
+    write("weights/" + entry.name, entry.extents, params.outside(entry, weights));
   file.write<double>("normalization/mean", {C, L}, prior.normalization.mean);
   file.write<double>("normalization/std", {C, L}, prior.normalization.std);
   file.attribute("normalization", "sfr_variable", name_of(prior.normalization.sfr));
   if (prior.normalization.sfr != SfrVariable::linear)
     file.attribute("normalization", "sfr_floor", prior.normalization.floor);
   file.write<double>("bin_edges_gyr", {L + 1}, prior.bin_edges_gyr, "Gyr");
-  if (prior.mixture) write_mixture(file, *prior.mixture, C * L);
+  if (!prior.mixture) return;
+  const Mixture& m = *prior.mixture;
+  const std::int64_t K = std::int64_t(m.weight.size()), D = L * C;
+  file.write<double>("mixture/weight", {K}, m.weight);
+  file.write<double>("mixture/mean", {K, D}, m.mean);
+  const std::vector<float> covariance(m.covariance.begin(), m.covariance.end());
+  file.write<float>("mixture/covariance", {K, D, D},
+                    covariance); // half would lose small eigenvalues
+}
+
+} // namespace
+
+void write_prior(const std::filesystem::path& path, const Prior& prior,
+                 const TrainingState* training, const std::string& configuration, bool overwrite) {
+  const Params& params = prior.network->params();
+  H5Writer file(path, overwrite);
+  write_evaluated(file, prior, training ? training->optimizer.average : params.flat(),
+                  configuration, false);
   if (training) {
     write_weights(file, "training/raw", params, params.flat());
     write_weights(file, "training/moment_1", params, training->optimizer.moment_1);
@@ -200,6 +214,13 @@ void write_prior(const std::filesystem::path& path, const Prior& prior,
     file.attribute("training", "epoch_loss", training->epoch_loss);
     file.write<float>("training/losses", {std::int64_t(training->losses.size())}, training->losses);
   }
+  file.commit();
+}
+
+void write_compact_prior(const std::filesystem::path& path, const Prior& prior,
+                         const Tensor& weights, const std::string& configuration, bool overwrite) {
+  H5Writer file(path, overwrite);
+  write_evaluated(file, prior, weights, configuration, true);
   file.commit();
 }
 

@@ -18,8 +18,9 @@ struct TrainingState {
   double epoch_loss = 0;     // sum over the steps done of the current epoch
 };
 
-// A mixture of Gaussians fitted to the same x: weight[K], mean[K, L C], covariance[K, L C, L C], x in
-// the order [L, C] of a tensor. Posterior methods take the covariance of x given a noisy x from it.
+// A mixture of Gaussians fitted to the same x: weight[K], mean[K, L C], covariance[K, L C, L C], x
+// in the order [L, C] of a tensor. Posterior methods take the covariance of x given a noisy x from
+// it.
 struct Mixture {
   std::vector<double> weight, mean, covariance;
 };
@@ -31,7 +32,7 @@ struct Prior {
   Normalization normalization;
   std::vector<double> bin_edges_gyr; // length + 1, cosmic time
   std::optional<Mixture> mixture;
-  std::unique_ptr<Ncsnpp> network;   // weights to evaluate; while training, the raw ones
+  std::unique_ptr<Ncsnpp> network; // weights to evaluate; while training, the raw ones
 };
 
 // Errors: file missing, truncated or of another format, hyperparameters not supported, a weight
@@ -46,5 +47,9 @@ std::optional<TrainingState> read_training(const std::filesystem::path& file, Pr
 // state. `configuration` is the JSON text stored as attribute `config`.
 void write_prior(const std::filesystem::path& file, const Prior& prior,
                  const TrainingState* training, const std::string& configuration, bool overwrite);
+
+// The same without training, and with weights in half precision (engine/hdf5.hpp).
+void write_compact_prior(const std::filesystem::path& file, const Prior& prior,
+                         const Tensor& weights, const std::string& configuration, bool overwrite);
 
 } // namespace lookback::nn

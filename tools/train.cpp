@@ -6,6 +6,7 @@
 #include "tools/common/progress.hpp"
 #include "tools/common/training_reports.hpp"
 #include "tools/files/histories.hpp"
+#include "tools/inference/gaussian_mixture.hpp"
 
 #include <cmath>
 #include <sched.h>
@@ -28,6 +29,8 @@ struct Options {
   nn::TrainingOptions training;
   std::string sfr_variable = "linear", schedule = "constant", precision = "fp32";
   double sfr_floor = 0.02;
+  int mixture = 8;
+  std::filesystem::path compact;
 };
 
 // What is held out where the file does not say (is_test).
@@ -137,6 +140,11 @@ Start start(Options& o, CommandLine& line) {
     nn::to_variables(*part, prior.length, 2, n.sfr, n.floor);
     nn::standardise(*part, n, prior.length);
   }
+  if (o.mixture > 0 && !prior.mixture) {
+    const GaussianMixture mixture =
+        fit_mixture(data.training, 2 * prior.length, o.mixture, o.training.seed);
+    prior.mixture = stored(mixture);
+  }
   const std::int64_t samples = std::int64_t(data.training.size()) / (2 * prior.length);
   if (o.schedule == "cosine")
     o.training.optimizer.cosine_steps = samples / o.training.batch * o.training.epochs;
@@ -232,6 +240,9 @@ void train(Options& o, CommandLine& line, Communicator& ranks) {
     throw Interrupted();
   }
   save();
+  if (first && !o.compact.empty())
+    nn::write_compact_prior(o.compact, prior, state.optimizer.average, line.config_json(),
+                            line.common().overwrite);
   log.say("train: ", o.output.string(), " written, loss ",
           state.losses.empty() ? NAN : state.losses.back());
 }
@@ -291,6 +302,11 @@ int main(int argc, char** argv) {
               "rates below it are not resolved; in Msun/yr (asinh) or of the mean rate (relative)");
   line.flag("--preconditioned", o.network.preconditioned,
             "scale the network's input and output with sigma (Karras et al. 2022)");
+  line.option("--mixture", o.mixture, "K",
+              "Gaussians fitted to the histories, from which sample takes covariances; 0: none")
+      ->check(in_range(0, 1000));
+  line.option("--compact", o.compact, "FILE",
+              "also a prior without the state of training, its weights in half precision");
   line.choice("--loss-weight", o.training.loss.weight, {"none", "edm", "min-snr"},
               "weight of the loss by sigma: 1, 1 + sigma^2, min(1, gamma sigma^2)");
   line.option("--min-snr-gamma", o.training.loss.min_snr_gamma, "GAMMA",

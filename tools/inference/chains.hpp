@@ -4,6 +4,7 @@
 
 #include "nn/prior.hpp"
 #include "nn/sampler.hpp"
+#include "tools/inference/dkps.hpp"
 
 #include <Eigen/Core>
 #include <functional>
@@ -12,7 +13,7 @@ namespace lookback::tools {
 
 struct ChainOptions {
   std::int64_t count = 128; // chains
-  int steps = 1000;
+  int steps = 1000;         // or noise levels
   std::int64_t batch = 128; // chains at a time
   std::uint64_t seed = 0;
 };
@@ -22,5 +23,18 @@ struct ChainOptions {
 // once a step of a batch.
 Eigen::MatrixXd run_chains(const nn::Prior& prior, const nn::Score& score,
                            const ChainOptions& options, const std::function<void()>& step_done);
+
+// Draws from the prior by Heun's method on the probability-flow ODE between the noise levels of
+// karras_levels (Karras et al. 2022, algorithm 1), 2 steps - 1 evaluations a chain; histories as
+// above.
+Eigen::MatrixXd run_heun(const nn::Prior& prior, const ChainOptions& options,
+                         const std::function<void()>& step_done);
+
+// Draws from the posterior (dkps.hpp), `steps` noise levels; histories as above. `accepted`
+// receives the share of Metropolis moves accepted at each level.
+Eigen::MatrixXd run_dkps(const nn::Prior& prior, ConditionalPrior& conditional,
+                         const WhitenedData& data, const DkpsOptions& dkps,
+                         const ChainOptions& options, std::vector<double>& accepted,
+                         const std::function<void()>& step_done);
 
 } // namespace lookback::tools

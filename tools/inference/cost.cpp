@@ -29,23 +29,20 @@ double peak_bytes() {
 
 } // namespace
 
-Cost predicted_cost(const nn::Prior& prior, const nn::Score& score, const ChainOptions& o,
-                    std::int64_t evaluations) {
-  Backend& backend = prior.network->params().flat().backend();
-  const std::int64_t chains = std::min({chains_per_thread * threads(), o.batch, o.count});
-  const Tensor x({chains, prior.length, prior.config.channels}, DType::f32, backend);
-  backend.normal({.seed = o.seed, .purpose = Purpose::sampler_start}, x);
+Cost predicted_cost(std::int64_t count, std::int64_t batch, double evaluations,
+                    const std::function<void(std::int64_t)>& few) {
+  const std::int64_t chains = std::min({chains_per_thread * threads(), batch, count});
   const auto evaluate = [&] {
     const auto start = std::chrono::steady_clock::now();
-    score(x, prior.sde.T / 2).numbers(); // numbers() waits for a GPU
+    few(chains);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   const double before = resident_bytes();
   evaluate();
   double seconds = 0, timed = 0;
   for (; seconds < enough_seconds; ++timed) seconds += evaluate();
-  const double of_chains = resident_bytes() - before, at_once = double(std::min(o.batch, o.count));
-  return {seconds / timed * double(o.count * evaluations) / double(chains),
+  const double of_chains = resident_bytes() - before, at_once = double(std::min(batch, count));
+  return {seconds / timed * double(count) * evaluations / double(chains),
           std::max(peak_bytes(), before + of_chains * at_once / double(chains))};
 }
 

@@ -1,9 +1,8 @@
 // What a run of the chains will take, from timing a few of them.
 #pragma once
 
-#include "nn/prior.hpp"
-#include "nn/sampler.hpp"
-#include "tools/inference/chains.hpp"
+#include <cstdint>
+#include <functional>
 
 namespace lookback::tools {
 
@@ -12,9 +11,10 @@ struct Cost {
   double bytes;   // of main memory at the peak
 };
 
-// Times evaluations of the score on up to 16 chains a thread, all but the first, which allocates.
-// Time and memory grow in proportion to the chains.
-Cost predicted_cost(const nn::Prior& prior, const nn::Score& score, const ChainOptions& options,
-                    std::int64_t evaluations);
+// Calls `few`(chains), which makes one evaluation of that many chains, for up to 16 chains a
+// thread, all calls but the first timed, since that one allocates; of `count` chains, `batch` at a
+// time, with `evaluations` each. Time and memory grow in proportion to the chains.
+Cost predicted_cost(std::int64_t count, std::int64_t batch, double evaluations,
+                    const std::function<void(std::int64_t chains)>& few);
 
 } // namespace lookback::tools

@@ -184,13 +184,19 @@ std::vector<double> karras_levels(double sigma_max, double sigma_min, int levels
   return sigma;
 }
 
+MatrixXd starting_noise(Index dimension, double sigma, std::uint64_t seed, std::int64_t first,
+                        std::int64_t count) {
+  MatrixXd x(dimension, count);
+  for (Index n = 0; n < count; ++n)
+    x.col(n) = sigma * numbers_of(seed, first + n, 0, Purpose::sampler_start).normal(dimension);
+  return x;
+}
+
 DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,
                       const WhitenedData& data, std::int64_t first, std::int64_t count,
                       const DkpsOptions& o, const std::function<void()>& level_done) {
   const std::vector<double> sigma = karras_levels(o.sigma_max, o.sigma_min, o.levels);
-  MatrixXd x(denoiser.dimension(), count);
-  for (Index n = 0; n < count; ++n)
-    x.col(n) = sigma[0] * numbers_of(o.seed, first + n, 0, Purpose::sampler_start).normal(x.rows());
+  MatrixXd x = starting_noise(denoiser.dimension(), sigma[0], o.seed, first, count);
   DkpsDraws draws;
   for (std::size_t level = 0; level < sigma.size(); ++level) {
     const double s = sigma[level];

@@ -79,6 +79,10 @@ struct DkpsDraws {
 // sigma of every level: Karras et al. 2022, eq. 5 with rho = 7.
 std::vector<double> karras_levels(double sigma_max, double sigma_min, int levels);
 
+// sigma z for chains first ... first + count - 1, [D, count].
+Eigen::MatrixXd starting_noise(Eigen::Index dimension, double sigma, std::uint64_t seed,
+                               std::int64_t first, std::int64_t count);
+
 // Chains first ... first + count - 1 of a run: a chain's random numbers are keyed by its number, so
 // it does not depend on which others run with it. Errors: a value that is not finite.
 DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,

@@ -173,6 +173,42 @@ GaussianMixture fit_mixture(const MatrixXd& data, Index components, std::uint64_
   return {weight, mean, covariance};
 }
 
+GaussianMixture fit_mixture(std::span<const float> x, Index dimension, Index components,
+                            std::uint64_t seed) {
+  constexpr Index most = 20000;
+  const Index all = Index(x.size()) / dimension, N = std::min(all, most);
+  MatrixXd data(dimension, N);
+  for (Index n = 0; n < N; ++n)
+    data.col(n) =
+        Eigen::VectorXf::Map(x.data() + n * all / N * dimension, dimension).cast<double>();
+  return fit_mixture(data, components, seed);
+}
+
+GaussianMixture mixture_of(const nn::Prior& prior) {
+  require(prior.mixture.has_value(),
+          "the prior holds no mixture of Gaussians, which this method takes the covariance from; "
+          "train it with --mixture, or take the network's with --covariance jacobian");
+  const nn::Mixture& m = *prior.mixture;
+  const Index K = Index(m.weight.size()), D = Index(m.mean.size()) / K;
+  std::vector<MatrixXd> covariance;
+  for (Index k = 0; k < K; ++k) {
+    const MatrixXd c = MatrixXd::Map(m.covariance.data() + k * D * D, D, D);
+    covariance.push_back(0.5 * (c + c.transpose()));
+  }
+  return {VectorXd::Map(m.weight.data(), K), MatrixXd::Map(m.mean.data(), D, K), covariance};
+}
+
+nn::Mixture stored(const GaussianMixture& mixture) {
+  nn::Mixture m;
+  m.weight.assign(mixture.weight().begin(), mixture.weight().end());
+  m.mean.assign(mixture.mean().reshaped().begin(), mixture.mean().reshaped().end());
+  for (Index k = 0; k < mixture.components(); ++k) {
+    const MatrixXd c = mixture.covariance(k);
+    m.covariance.insert(m.covariance.end(), c.reshaped().begin(), c.reshaped().end());
+  }
+  return m;
+}
+
 double mean_log_density(const GaussianMixture& mixture, const MatrixXd& data) {
   VectorXd values(data.cols());
   parallel_for(data.cols(),

@@ -3,8 +3,11 @@
 // benchmarks it is a prior whose every conditional is known.
 #pragma once
 
+#include "nn/prior.hpp"
+
 #include <Eigen/Core>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace lookback::tools {
@@ -57,6 +60,15 @@ Eigen::MatrixXd total_covariance(const GaussianMixture::Conditional& conditional
 GaussianMixture fit_mixture(const Eigen::MatrixXd& data, Eigen::Index components,
                             std::uint64_t seed, int iterations = 60,
                             double floor_variance = 0.005 * 0.005);
+
+// The mixture of a prior, and the way back. Errors: the prior holds none.
+GaussianMixture mixture_of(const nn::Prior& prior);
+nn::Mixture stored(const GaussianMixture& mixture);
+
+// Fits a prior's mixture to standardised histories x[N, L, C], of many no more than 20,000, evenly
+// spread.
+GaussianMixture fit_mixture(std::span<const float> x, Eigen::Index dimension,
+                            Eigen::Index components, std::uint64_t seed);
 
 // Mean of ln p over held-out data [D, N], in nats.
 double mean_log_density(const GaussianMixture& mixture, const Eigen::MatrixXd& data);
