@@ -25,11 +25,13 @@ bool no_mpi() {
   return true;
 }
 
-// `mpirun -n ranks train ...` in the words of a shell.
+// `mpirun -n ranks train ...` in the words of a shell; as root and within containers too, which
+// may forbid a process to read another's memory.
 std::string command(int ranks, const Words& words) {
-  std::string text = "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 " LOOKBACK_MPIRUN
-                     " --oversubscribe --bind-to none -n " +
-                     std::to_string(ranks) + " " LOOKBACK_TOOL_DIR "/train";
+  std::string text =
+      "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 " LOOKBACK_MPIRUN
+      " --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none -n " +
+      std::to_string(ranks) + " " LOOKBACK_TOOL_DIR "/train";
   for (const std::string& word : words) text += " '" + word + "'";
   return text;
 }
@@ -167,7 +169,7 @@ TEST_CASE("a killed rank ends the job with a message and leaves a checkpoint to 
   if (no_mpi()) return;
   const RankedTraining t;
   REQUIRE(t.run(2, "whole", {"--epochs", "40"}).exit_code == 0);
-  // The rank with this number in its environment stops itself with SIGKILL, once training is on.
+  // Each rank leaves its process's number; the second is killed once training is on.
   const auto pids = t.folder / "pids";
   const std::string wrapped = "sh -c 'echo $OMPI_COMM_WORLD_RANK $$ >>" + pids.string() +
                               "; exec " LOOKBACK_TOOL_DIR "/train \"$@\"' train";
