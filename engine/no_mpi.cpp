@@ -1,4 +1,4 @@
-// Linked in place of mpi/ where MPI is not built in.
+// Linked in place of engine/mpi/ where MPI is not built in.
 #include "engine/communicator.hpp"
 
 namespace lookback {

@@ -27,8 +27,10 @@ struct Options {
   nn::NcsnppConfig network{.channels = 2, .nf = 64, .ch_mult = {1, 2, 2, 4}};
   nn::VeSde sde;
   nn::TrainingOptions training;
-  std::string sfr_variable = "linear", schedule = "constant", precision = "fp32";
-  double sfr_floor = 0.02;
+  std::string sfr_variable = "asinh", schedule = "cosine", preconditioning = "edm",
+              precision = "fp32";
+  double sfr_floor = 0.001;
+  bool published = false;
   int mixture = 8;
   std::filesystem::path compact;
 };
@@ -112,7 +114,17 @@ struct Start {
   Split data;
 };
 
+// The publication's variables, network and loss, and score_models' learning rate.
+void choose_published(Options& o) {
+  o.sfr_variable = "linear";
+  o.schedule = "constant";
+  o.preconditioning = "none";
+  o.training.loss = {};
+}
+
 Start start(Options& o, CommandLine& line) {
+  if (o.published) choose_published(o);
+  o.network.preconditioned = o.preconditioning == "edm";
   o.training.seed = line.common().seed;
   require(o.resume || line.common().overwrite || !std::filesystem::exists(o.output),
           o.output.string(),
@@ -270,6 +282,8 @@ void train_with_ranks(Options& o, CommandLine& line) {
 
 int main(int argc, char** argv) {
   Options o;
+  o.training.loss.weight = "edm";
+  o.training.loss.times = "log-normal";
   CommandLine line("train",
                    "Trains a score-based prior over star-formation and metallicity histories.");
   line.input("--histories", o.histories,
@@ -295,13 +309,16 @@ int main(int argc, char** argv) {
   line.option("--nf", o.network.nf, "N", "channels of the first level (a multiple of 8)");
   line.option("--ch-mult", o.network.ch_mult, "N ...", "channels of each level, in units of nf");
   line.option("--num-res-blocks", o.network.num_res_blocks, "N", "residual blocks a level");
+  line.flag("--published", o.published,
+            "as the publication: --sfr-variable linear --preconditioning none --loss-weight none "
+            "--times uniform --schedule constant");
   line.choice("--sfr-variable", o.sfr_variable, {"linear", "asinh", "relative"},
               "what the network sees of star-formation rates: SFR, asinh(SFR/floor), or "
               "asinh(SFR/(floor m)) + ln m with the galaxy's mean rate m");
   line.option("--sfr-floor", o.sfr_floor, "F",
               "rates below it are not resolved; in Msun/yr (asinh) or of the mean rate (relative)");
-  line.flag("--preconditioned", o.network.preconditioned,
-            "scale the network's input and output with sigma (Karras et al. 2022)");
+  line.choice("--preconditioning", o.preconditioning, {"edm", "none"},
+              "edm: scale the network's input and output with sigma (Karras et al. 2022)");
   line.option("--mixture", o.mixture, "K",
               "Gaussians fitted to the histories, from which sample takes covariances; 0: none")
       ->check(in_range(0, 1000));

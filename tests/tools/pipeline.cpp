@@ -99,11 +99,42 @@ TEST_CASE("histories become a prior, a mock spectrum and posterior draws, the sa
   CHECK(std::filesystem::file_size(s.folder / "figure.svg") > 1000);
 }
 
+TEST_CASE("the published method samples with a prior of the published variables, and no other") {
+  const Small s;
+  s.mock("mock.h5");
+  s.train("published.h5", {"--epochs", "1", "--published"});
+  const nn::Prior prior = nn::read_prior(s.folder / "published.h5", cpu_backend());
+  CHECK(prior.normalization.sfr == nn::SfrVariable::linear);
+  CHECK(!prior.config.preconditioned);
+  const auto sample = [&](const std::string& name) {
+    return run_tool("sample", {"--prior", s.folder / name, "--spectrum", s.folder / "mock.h5",
+                               "--ssp", s.folder / "ssp.h5", "--method", "cla-diagonal", "--count",
+                               "2", "--steps", "20", "-o", s.folder / "out.h5"});
+  };
+  const ToolResult other = sample("prior.h5");
+  CHECK(refused(other, s.folder / "out.h5"));
+  CHECK(contains(other.err, "--published"));
+  CHECK(sample("published.h5").exit_code == 0);
+}
+
+TEST_CASE("a compact prior gives draws like the whole one's, from half the bytes of its weights") {
+  const Small s;
+  s.train("whole.h5", {"--epochs", "1", "--compact", s.folder / "compact.h5"});
+  const std::vector<double> whole = weights(s.folder / "whole.h5"),
+                            compact = weights(s.folder / "compact.h5");
+  REQUIRE(whole.size() == compact.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) // 11 significant bits, 6e-8 where subnormal
+    CHECK(std::abs(compact[i] - whole[i]) <= std::abs(whole[i]) / 2048 + 6e-8);
+  must_run("sample", {"--prior", s.folder / "compact.h5", "-o", s.folder / "draws.h5", "--count",
+                      "2", "--sampler", "heun", "--steps", "5"});
+}
+
 TEST_CASE("training resumed reaches the bits of training in one go") {
   const Small s;
-  s.train("whole.h5", {"--epochs", "3"});
-  s.train("parts.h5", {"--epochs", "1"});
-  s.train("parts.h5", {"--epochs", "3", "--resume"});
+  const std::vector<std::string> constant = {"--schedule", "constant"};
+  s.train("whole.h5", with(constant, {"--epochs", "3"}));
+  s.train("parts.h5", with(constant, {"--epochs", "1"}));
+  s.train("parts.h5", with(constant, {"--epochs", "3", "--resume"}));
   CHECK(weights(s.folder / "whole.h5") == weights(s.folder / "parts.h5"));
 }
 

@@ -12,7 +12,8 @@ using Names = std::vector<std::string>;
 // They may change from one run to the next; the histories are compared by their content.
 const Names free_options = {"histories",    "output", "resume", "log",       "checkpoint-minutes",
                             "report-steps", "keep",   "device", "threads",   "quiet",
-                            "log-json",     "config", "epochs", "overwrite", "dry-run"};
+                            "log-json",     "config", "epochs", "overwrite", "dry-run",
+                            "compact",      "mixture"};
 const Names told_options = {"learning-rate", "warmup", "clip", "ema-decay", "schedule"};
 
 bool contains(const Names& names, const std::string& name) {

@@ -2,7 +2,7 @@
 #include "engine/communicator.hpp"
 
 #include "engine/backend.hpp"
-#include "mpi/gpu_link.hpp"
+#include "engine/mpi/gpu_link.hpp"
 
 #include <cstdlib>
 #include <limits>

@@ -2,7 +2,7 @@
 // them. All of it runs on the backend's stream, after the kernels that made the values.
 #include "cuda/cuda_backend.cuh"
 #include "engine/communicator.hpp"
-#include "mpi/gpu_link.hpp"
+#include "engine/mpi/gpu_link.hpp"
 
 #include <nccl.h>
 

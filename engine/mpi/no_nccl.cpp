@@ -1,6 +1,6 @@
 // Linked in place of cuda/nccl.cu where NCCL is not built in.
 #include "engine/communicator.hpp"
-#include "mpi/gpu_link.hpp"
+#include "engine/mpi/gpu_link.hpp"
 
 namespace lookback {
 
