@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the prior that comes with lookback, tools/priors/synthetic.h5: histories of the built-in
-# generator, a small network, half precision. About ten minutes on two cores, after quick_start.sh.
+# generator, a small network, half precision. About six minutes on two cores, after quick_start.sh.
 # Usage: tools/train_synthetic.sh [FOLDER for the work, default build/train_synthetic]
 set -euo pipefail
 cd "$(dirname "$0")/.."
