@@ -91,7 +91,8 @@ def read_weights(path):
 
 
 def variables(folder, channels, options):
-    """bin_edges_gyr [L + 1], mean and std [C, L]."""
+    """bin_edges_gyr [L + 1], mean and std [C, L], attributes of the star-formation rate's variable."""
+    sfr = {}
     kept = folder / "lookback.json"
     if options.histories:
         with h5py.File(options.histories) as file:
@@ -102,6 +103,7 @@ def variables(folder, channels, options):
     elif kept.is_file():
         found = json.loads(kept.read_text())
         edges, mean, std = (np.array(found[k], "f8") for k in ("bin_edges_gyr", "mean", "std"))
+        sfr = found.get("sfr", {})
     else:
         print("convert_score_models: no --histories: mean 0, standard deviation 1, "
               f"{options.length} equal time bins", file=sys.stderr)
@@ -110,7 +112,7 @@ def variables(folder, channels, options):
     if mean.shape != (channels, len(edges) - 1) or std.shape != mean.shape or not (std > 0).all():
         fail("the normalisation has the shape ", list(mean.shape), "; expected [", channels, ", ",
              len(edges) - 1, "] and positive deviations")
-    return edges, mean, std
+    return edges, mean, std, sfr
 
 
 def temporary_of(target):
@@ -122,7 +124,7 @@ def to_prior(options):
     folder = Path(options.input)
     hyper = read_hyperparameters(folder)
     weights = read_weights(newest_checkpoint(folder))
-    edges, mean, std = variables(folder, hyper["channels"], options)
+    edges, mean, std, sfr = variables(folder, hyper["channels"], options)
     target = Path(options.output).absolute()
     temporary = temporary_of(target)
     try:
@@ -136,6 +138,7 @@ def to_prior(options):
             for name, values in weights.items():
                 file[f"weights/{name}"] = values
             file["normalization/mean"], file["normalization/std"] = mean, std
+            file["normalization"].attrs.update(sfr)
             file["bin_edges_gyr"] = edges
             file["bin_edges_gyr"].attrs["unit"] = "Gyr"
         os.replace(temporary, target)
@@ -154,10 +157,14 @@ def to_score_models(options):
         if file.attrs.get("format") != "lookback-prior":
             fail("'", options.to_score_models, "' is no lookback-prior")
         hyper = {name: plain(value) for name, value in file["hyperparameters"].attrs.items()}
+        if hyper.pop("preconditioned", 0):
+            fail("'", options.to_score_models, "' has a preconditioned network, which score_models "
+                 "does not know; train one with --preconditioning none")
         weights = {name: data[:].astype("f4") for name, data in file["weights"].items()}
+        sfr = {name: plain(value) for name, value in file["normalization"].attrs.items()}
         kept = {"bin_edges_gyr": file["bin_edges_gyr"][:].tolist(),
                 "mean": file["normalization/mean"][:].tolist(),
-                "std": file["normalization/std"][:].tolist()}
+                "std": file["normalization/std"][:].tolist(), "sfr": sfr}
         losses = file["training/losses"][:] if "training/losses" in file else []
     import torch
     cost = float(losses[-1]) if len(losses) else 0.0

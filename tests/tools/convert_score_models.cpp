@@ -107,6 +107,18 @@ TEST_CASE("a converted prior has the time bins and the normalisation of the hist
     CHECK(prior.normalization.mean == std::vector<double>{2, 3, 4, 6, -0.5, -0.5, -1, -1});
     CHECK(prior.normalization.std == std::vector<double>{1, 1, 1, 2, 0.5, 0.5, 1, 1});
   }
+  nn::Prior asinh = nn::read_prior(folder / "prior.h5", cpu_backend());
+  asinh.normalization.sfr = nn::SfrVariable::asinh;
+  asinh.normalization.floor = 0.01;
+  nn::write_prior(folder / "asinh.h5", asinh, nullptr, "{}", false);
+  REQUIRE(convert({"--to-score-models", folder / "asinh.h5", "-o", folder / "asinh"}) == 0);
+  REQUIRE(convert({folder / "asinh", "-o", folder / "asinh_again.h5"}) == 0);
+  const nn::Prior again = nn::read_prior(folder / "asinh_again.h5", cpu_backend());
+  CHECK(again.normalization.sfr == nn::SfrVariable::asinh);
+  CHECK(again.normalization.floor == 0.01);
+  asinh.config.preconditioned = true;
+  nn::write_prior(folder / "asinh.h5", asinh, nullptr, "{}", true);
+  CHECK(convert({"--to-score-models", folder / "asinh.h5", "-o", folder / "edm"}) != 0);
   std::ofstream(folder / "back/model_hparams.json")
       << R"({"channels": 2, "nf": 8, "ch_mult": [1, 2], "sde": "vp"})";
   CHECK(convert({folder / "back", "-o", folder / "vp.h5"}) != 0);
