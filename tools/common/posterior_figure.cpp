@@ -213,7 +213,9 @@ void draw_heading(Svg& svg, const Samples& s) {
     const auto q = quantiles(quantity.values, summary_levels);
     if (!std::isfinite(q[1]) || !std::isfinite(q[3])) continue;
     const std::string mass = "log\u2081\u2080 M(formed)/M" + lowered("\u2609");
-    add("%s = %.2f (+%.2f \u2212%.2f)", mass.c_str(), q[2], q[3] - q[2], q[2] - q[1]);
+    const double error = std::max(0.5 * (q[3] - q[1]), 1e-6); // shown with two digits
+    const int d = std::max(2, int(std::ceil(1 - std::log10(error))));
+    add("%s = %.*f (+%.*f \u2212%.*f)", mass.c_str(), d, q[2], d, q[3] - q[2], d, q[2] - q[1]);
   }
   if (std::isfinite(o.redshift)) add("z = %.4f", o.redshift);
   if (std::isfinite(o.a_v)) add("A%s = %.2f", lowered("V").c_str(), o.a_v);
