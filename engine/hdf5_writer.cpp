@@ -2,6 +2,8 @@
 #include "engine/error.hpp"
 #include "engine/hdf5_handle.hpp"
 
+#include <bit>
+#include <cmath>
 #include <hdf5_hl.h>
 
 namespace lookback {
@@ -93,6 +95,16 @@ Handle half_type() {
   return type;
 }
 
+// The nearest number that binary16 holds. HDF5 1.10 itself halves numbers that round up to a power
+// of two, so it is given none that it would have to round.
+float rounded_to_half(float value) {
+  constexpr float smallest_normal = 0x1p-14f, step = 0x1p-24f;
+  if (std::abs(value) < smallest_normal) return step * std::nearbyint(value / step);
+  auto bits = std::bit_cast<std::uint32_t>(value);
+  bits += 0xFFFu + ((bits >> 13) & 1); // half to even
+  return std::bit_cast<float>(bits & ~0x1FFFu);
+}
+
 Handle vector_space(std::size_t count) {
   const hsize_t extent = count;
   return Handle(H5Screate_simple(1, &extent, nullptr));
@@ -122,7 +134,14 @@ void H5Writer::write(const std::string& name, const Extents& extents, std::span<
 
 void H5Writer::write_half(const std::string& name, const Extents& extents,
                           std::span<const float> values) {
-  impl_->write(name, extents, half_type(), H5T_NATIVE_FLOAT, values.size(), values.data());
+  constexpr float largest = 65504;
+  std::vector<float> rounded(values.begin(), values.end());
+  for (float& value : rounded) {
+    value = rounded_to_half(value);
+    require(std::abs(value) <= largest, "dataset '", name, "' holds ", value,
+            ", more than half precision can");
+  }
+  impl_->write(name, extents, half_type(), H5T_NATIVE_FLOAT, rounded.size(), rounded.data());
 }
 
 template void H5Writer::write(const std::string&, const Extents&, std::span<const float>,

@@ -152,12 +152,11 @@ Start start(Options& o, CommandLine& line) {
     nn::to_variables(*part, prior.length, 2, n.sfr, n.floor);
     nn::standardise(*part, n, prior.length);
   }
-  if (o.mixture > 0 && !prior.mixture) {
-    const GaussianMixture mixture =
-        fit_mixture(data.training, 2 * prior.length, o.mixture, o.training.seed);
-    prior.mixture = stored(mixture);
-  }
   const std::int64_t samples = std::int64_t(data.training.size()) / (2 * prior.length);
+  const std::int64_t components = std::min<std::int64_t>(o.mixture, samples / 2);
+  if (components > 0 && !prior.mixture)
+    prior.mixture =
+        stored(fit_mixture(data.training, 2 * prior.length, components, o.training.seed));
   if (o.schedule == "cosine")
     o.training.optimizer.cosine_steps = samples / o.training.batch * o.training.epochs;
   return {std::move(prior), std::move(*state), std::move(data)};
@@ -319,8 +318,10 @@ int main(int argc, char** argv) {
               "rates below it are not resolved; in Msun/yr (asinh) or of the mean rate (relative)");
   line.choice("--preconditioning", o.preconditioning, {"edm", "none"},
               "edm: scale the network's input and output with sigma (Karras et al. 2022)");
-  line.option("--mixture", o.mixture, "K",
-              "Gaussians fitted to the histories, from which sample takes covariances; 0: none")
+  line.option(
+          "--mixture", o.mixture, "K",
+          "Gaussians fitted to the histories, from which sample takes covariances; no more than "
+          "half as many as these; 0: none")
       ->check(in_range(0, 1000));
   line.option("--compact", o.compact, "FILE",
               "also a prior without the state of training, its weights in half precision");

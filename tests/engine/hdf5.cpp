@@ -140,6 +140,23 @@ TEST_CASE("attributes come back as written, scalar or one element, fixed or vari
   CHECK(H5Reader(folder / "fixed.h5").text("/", "imf") == "Kroupa");
 }
 
+TEST_CASE(
+    "half precision keeps 11 significant bits, of numbers just below a power of two as well") {
+  const Folder folder;
+  std::vector<float> values = {0, 1, -2, 65504, 0x1p-24f, 0x1.8p-15f};
+  for (int exponent = -20; exponent < 15; ++exponent) // rounds up to 2^exponent
+    values.push_back(std::nextafter(std::ldexp(1.0f, exponent), 0.0f));
+  for (int i = 0; i < 1000; ++i) values.push_back(std::ldexp(std::sin(float(i)), i % 24 - 12));
+  const auto count = std::int64_t(values.size());
+  H5Writer writer(folder / "half.h5", false);
+  writer.write_half("values", {count}, values);
+  CHECK(message([&] { writer.write_half("huge", {1}, std::vector<float>{7e4f}); }) != "no error");
+  writer.commit();
+  const auto back = H5Reader(folder / "half.h5").read<float>("values");
+  for (std::size_t i = 0; i < values.size(); ++i) // half of the last bit, or of 2^-24
+    CHECK(std::abs(back[i] - values[i]) <= std::max(std::abs(values[i]) / 2048, 0x1p-25f));
+}
+
 TEST_CASE("a wrong file, shape, type or value is named in one sentence") {
   const Folder folder;
   const fs::path path = folder / "a.h5";

@@ -210,7 +210,7 @@ TEST_CASE("--resume refuses what would be another training, and tells what chang
                                           {"--seed", "5", "6"},
                                           {"--nf", "8", "16"},
                                           {"--sigma-max", "16.0", "50.0"},
-                                          {"--times", "\"uniform\"", "stratified"}})
+                                          {"--times", "\"log-normal\"", "stratified"}})
     refusal(option, now,
             "' was trained with " + option + " " + then + ", this run has " +
                 (option == "--times" ? '"' + now + '"' : now) +

@@ -127,9 +127,10 @@ TEST_CASE("1, 2 and 4 ranks give the same losses to 1e-5; the same number the sa
 TEST_CASE("training goes on from the file of another number of ranks") {
   if (no_mpi()) return;
   const RankedTraining t;
-  REQUIRE(t.run(1, "whole", {"--epochs", "4"}).exit_code == 0);
-  REQUIRE(t.run(2, "parts", {"--epochs", "2"}).exit_code == 0);
-  REQUIRE(t.run(4, "parts", {"--epochs", "4", "--resume"}).exit_code == 0);
+  REQUIRE(t.run(1, "whole", {"--schedule", "constant", "--epochs", "4"}).exit_code == 0);
+  REQUIRE(t.run(2, "parts", {"--schedule", "constant", "--epochs", "2"}).exit_code == 0);
+  REQUIRE(t.run(4, "parts", {"--schedule", "constant", "--epochs", "4", "--resume"}).exit_code ==
+          0);
   CHECK(state_of(t.folder / "parts.h5").optimizer.step ==
         state_of(t.folder / "whole.h5").optimizer.step);
   check_equal_to_rounding(t.losses("parts"), t.losses("whole"));
