@@ -154,7 +154,7 @@ void predict(const Method& method, const ChainOptions& o, Eigen::Index pixels,
           std::ceil(cost.bytes / 1e6), " MB; nothing is written in a dry run");
 }
 
-// Levels or steps that each method needs: see spec in tools/README.md.
+// Levels or steps that each method needs.
 int default_steps(const Options& o, bool posterior) {
   if (posterior) return o.method == "dkps" ? 50 : 1000;
   return o.sampler == "heun" ? 40 : 1000;
