@@ -5,9 +5,12 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <climits>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <string_view>
 #include <unistd.h>
 
 namespace lookback {
@@ -46,6 +49,29 @@ void flush_to_disk(const std::filesystem::path& path, int flags) {
   require(flushed, "cannot write '", path.string(), "' to disk: ", std::strerror(error));
 }
 
+// Temporaries carry the machine's name and the process's number, so that what a killed process left
+// can be told from what another one, here or elsewhere, is writing.
+std::string temporary_prefix(const std::filesystem::path& target) {
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  return "." + target.filename().string() + "." + host + ".";
+}
+constexpr std::string_view temporary_suffix = ".tmp";
+
+void remove_leftovers(const std::filesystem::path& folder, const std::string& prefix) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(temporary_suffix)) continue;
+    const char* const end = name.data() + name.size() - temporary_suffix.size();
+    pid_t process = 0;
+    const auto [last, error] = std::from_chars(name.data() + prefix.size(), end, process);
+    if (error != std::errc() || last != end || process <= 0) continue;
+    if (process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH))
+      ::unlink(entry.path().c_str());
+  }
+}
+
 } // namespace
 
 void remove_pending_outputs() noexcept {
@@ -63,10 +89,10 @@ AtomicFile::AtomicFile(std::filesystem::path target, bool overwrite)
           "': there is no folder '", folder.string(), "'");
   require(::access(folder.c_str(), W_OK) == 0, "cannot write '", target.string(), "': the folder '",
           folder.string(), "' is not writable");
-  temporary_ =
-      folder / ("." + target_.filename().string() + "." + std::to_string(::getpid()) + ".tmp");
+  const std::string prefix = temporary_prefix(target_);
+  remove_leftovers(folder, prefix);
+  temporary_ = folder / (prefix + std::to_string(::getpid()) + std::string(temporary_suffix));
   slot_ = add_pending(temporary_.string());
-  ::unlink(temporary_.c_str()); // left by a killed process of the same number
 }
 
 AtomicFile::~AtomicFile() {

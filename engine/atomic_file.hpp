@@ -1,6 +1,7 @@
 // Outputs appear whole or not at all: the file is written under a temporary name in the target's
 // folder, flushed to disk and renamed. What is not committed is removed, by the destructor or, when
-// a signal ends the process, by remove_pending_outputs().
+// a signal ends the process, by remove_pending_outputs(); what a killed process left, by the next
+// one on that machine that writes the same target.
 #pragma once
 
 #include <filesystem>

@@ -83,9 +83,8 @@ Method guided(const std::string& name, const nn::Prior& prior, const nn::Score& 
 }
 
 Method from_prior(const nn::Prior& prior, const Options& o) {
-  if (o.sampler == "euler-maruyama")
-    return guided("prior", prior, nn::prior_score(*prior.network, prior.sde), o.chains);
   Method m = guided("prior", prior, nn::prior_score(*prior.network, prior.sde), o.chains);
+  if (o.sampler == "euler-maruyama") return m;
   m.evaluations = 2 * o.chains.steps - 1;
   m.steps = o.chains.steps;
   m.run = [=, &prior](auto& step_done) { return run_heun(prior, o.chains, step_done); };

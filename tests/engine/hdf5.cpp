@@ -5,10 +5,12 @@
 #include "engine/error.hpp"
 
 #include <cmath>
+#include <csignal>
 #include <doctest/doctest.h>
 #include <fstream>
 #include <hdf5.h>
 #include <limits>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace lookback;
@@ -300,6 +302,39 @@ TEST_CASE("a signal handler can remove the pending temporaries") {
   remove_pending_outputs();
   CHECK(folder.entries() == 1);
   CHECK(fs::exists(folder / "b.txt"));
+}
+
+TEST_CASE("what a killed process left is removed by the next one that writes the same target") {
+  const Folder folder;
+  const auto leave_temporary = [&](bool wait) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const AtomicFile output(folder / "a.txt", false);
+      std::ofstream(output.temporary()) << "half";
+      if (wait) ::pause();
+      ::_exit(0); // runs no destructor
+    }
+    if (!wait) ::waitpid(child, nullptr, 0);
+    return child;
+  };
+  leave_temporary(false);
+  CHECK(folder.entries() == 1);
+  const pid_t alive = leave_temporary(true); // removes the first, and writes its own
+  const fs::path theirs = [&] {
+    for (;;)
+      for (const auto& entry : fs::directory_iterator(folder / ""))
+        if (entry.path().string().ends_with("." + std::to_string(alive) + ".tmp"))
+          return entry.path();
+  }();
+  CHECK(folder.entries() == 1);
+  { const AtomicFile again(folder / "a.txt", false); }
+  CHECK(fs::exists(theirs)); // another process is writing it
+  ::kill(alive, SIGKILL);
+  ::waitpid(alive, nullptr, 0);
+  { const AtomicFile other(folder / "b.txt", false); }
+  CHECK(fs::exists(theirs)); // another target
+  { const AtomicFile again(folder / "a.txt", false); }
+  CHECK(folder.entries() == 0);
 }
 
 TEST_CASE("dimension scales are attached to the axes they name") {

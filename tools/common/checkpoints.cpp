@@ -20,23 +20,12 @@ bool contains(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-void remove_leftovers(const std::filesystem::path& output) {
-  const auto absolute = std::filesystem::absolute(output);
-  const std::string prefix = "." + absolute.filename().string() + ".";
-  for (const auto& entry : std::filesystem::directory_iterator(absolute.parent_path())) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && name.ends_with(".tmp")) std::filesystem::remove(entry.path());
-  }
-}
-
 } // namespace
 
 Checkpoints::Checkpoints(std::filesystem::path output, int keep, double minutes, std::string config,
                          std::optional<std::int64_t> resumed_at)
     : output_(std::move(output)), keep_(keep), minutes_(minutes), config_(std::move(config)),
-      step_(resumed_at) {
-  if (resumed_at) remove_leftovers(output_);
-}
+      step_(resumed_at) {}
 
 bool Checkpoints::due() const {
   return std::chrono::duration<double>(Clock::now() - time_).count() >= 60 * minutes_;

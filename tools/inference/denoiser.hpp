@@ -13,7 +13,7 @@ class Denoiser {
 public:
   virtual ~Denoiser() = default;
   virtual Eigen::Index dimension() const = 0;
-  // x_t[D, n] -> E[x | x_t], [D, n]. Counted in evaluations().
+  // x_t[D, n] -> E[x | x_t], [D, n].
   virtual Eigen::MatrixXd mean(const Eigen::MatrixXd& x_t, double sigma) const = 0;
   // J^T u with J = d mean/d x_t: x_t, u [D, n] -> [D, n].
   virtual Eigen::MatrixXd vjp(const Eigen::MatrixXd& x_t, double sigma,

@@ -27,9 +27,9 @@ struct Numbers {
     return z;
   }
   double uniform() {
-    const double u = stream.uniform(used);
-    used += 4; // a block of the generator: normals and uniforms never share words
-    return u;
+    const std::uint64_t block = (used + 3) / 4; // a fresh one: normals and uniforms share no words
+    used = 4 * (block + 1);
+    return stream.uniform(4 * block);
   }
 };
 
