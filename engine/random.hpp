@@ -48,7 +48,10 @@ enum class Purpose : std::uint32_t {
   synthetic_history,
   split,
   mixture,
-  posterior_draw
+  posterior_draw,
+  sampler_corrector,
+  posterior_move,
+  posterior_accept
 };
 
 struct Stream {

@@ -1,7 +1,7 @@
 #include "tools/inference/dkps.hpp"
 
 #include "engine/parallel.hpp"
-#include "engine/random.hpp"
+#include "tests/inference/gaussian_case.hpp"
 #include "tests/tools/files_helpers.hpp"
 
 #include <Eigen/Cholesky>
@@ -17,29 +17,6 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 namespace {
-
-MatrixXd normals(Index rows, Index cols, std::uint32_t object) {
-  const Stream stream{.seed = 11, .purpose = Purpose::synthetic_history, .object = object};
-  MatrixXd z(rows, cols);
-  for (Index i = 0; i < z.size(); ++i) z.data()[i] = stream.normal(std::uint64_t(i));
-  return z;
-}
-
-// A covariance with variances from 2 down to 0.02.
-MatrixXd covariance(Index D, std::uint32_t object) {
-  const MatrixXd a = normals(D, D, object);
-  MatrixXd c = a * a.transpose() / double(D) + 0.02 * MatrixXd::Identity(D, D);
-  return c;
-}
-
-// y of a draw from the prior, S/N from 0.1 to 300 by direction.
-LinearData linear_data(const GaussianMixture& prior, Index size, std::uint32_t object) {
-  const Index D = prior.dimension();
-  MatrixXd a = normals(size, D, object);
-  for (Index i = 0; i < size; ++i) a.row(i) *= std::pow(10.0, 1.5 - 2.5 * double(i) / double(size));
-  const VectorXd truth = prior.draw(normals(D, 1, object + 1), 0.3);
-  return {a, a * truth + VectorXd(normals(size, 1, object + 2))};
-}
 
 // The posterior of a mixture prior under linear data: a mixture.
 struct Exact {

@@ -1,7 +1,7 @@
 #include "tools/inference/dkps.hpp"
 
 #include "engine/parallel.hpp"
-#include "engine/random.hpp"
+#include "tools/inference/chain_numbers.hpp"
 
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
@@ -15,30 +15,6 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 namespace {
-
-// Standard normal numbers of one chain at one level, one after the other.
-struct Numbers {
-  Stream stream;
-  std::uint64_t used = 0;
-
-  VectorXd normal(Index n) {
-    VectorXd z(n);
-    for (double& each : z) each = stream.normal(used++);
-    return z;
-  }
-  double uniform() {
-    const std::uint64_t block = (used + 3) / 4; // a fresh one: normals and uniforms share no words
-    used = 4 * (block + 1);
-    return stream.uniform(4 * block);
-  }
-};
-
-Numbers numbers_of(std::uint64_t seed, std::int64_t chain, std::size_t level, Purpose purpose) {
-  return {{.seed = seed,
-           .purpose = purpose,
-           .draw = std::uint32_t(chain),
-           .step = std::uint32_t(level)}};
-}
 
 // L with L L^T = C; rounding may leave C without its smallest eigenvalues.
 std::shared_ptr<const MatrixXd> cholesky(MatrixXd c) {
@@ -58,8 +34,9 @@ public:
       : data_(data), part_(part), mode_(VectorXd::Zero(part.mean.size())) {
     VectorXd residual = data_.residual(part.mean);
     cost_ = 0.5 * residual.squaredNorm();
-    for (int step = 0; step < newton_steps; ++step) {
+    for (int step = 0;; ++step) {
       linearise(mode_);
+      if (step == newton_steps) break;
       const VectorXd towards = jw_.transpose() * gram_.solve(residual + jw_ * mode_) - mode_;
       const double before = cost_;
       for (double length = 1; length > 1e-3 && cost_ == before; length /= 2) {
@@ -72,7 +49,6 @@ public:
       }
       if (before - cost_ < negligible) break;
     }
-    linearise(mode_);
   }
 
   VectorXd x(const VectorXd& e) const { return part_.mean + *part_.factor * e; }
@@ -82,7 +58,7 @@ public:
     return std::log(part_.weight) - cost_ - gram_.matrixLLT().diagonal().array().log().sum();
   }
   // From N(e*, (1 + J^T J)^-1), J of the whitened S by e: Matheron's rule.
-  VectorXd propose(Numbers& numbers) const {
+  VectorXd propose(ChainNumbers& numbers) const {
     const VectorXd z = numbers.normal(mode_.size()), noise = numbers.normal(jw_.rows());
     return mode_ + z + jw_.transpose() * gram_.solve(noise - jw_ * z);
   }
@@ -117,7 +93,7 @@ struct Point {
   double log_ratio;
 };
 
-Point propose(const std::vector<Peak>& peaks, const VectorXd& share, Numbers& numbers) {
+Point propose(const std::vector<Peak>& peaks, const VectorXd& share, ChainNumbers& numbers) {
   const double u = numbers.uniform();
   std::size_t k = 0;
   for (double sum = share[0]; k + 1 < peaks.size() && u > sum; sum += share[Index(++k)]) {
@@ -127,7 +103,7 @@ Point propose(const std::vector<Peak>& peaks, const VectorXd& share, Numbers& nu
 }
 
 // One draw of x; adds the moves accepted.
-VectorXd draw(const std::vector<Peak>& peaks, int moves, Numbers& numbers, int& accepted) {
+VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers& numbers, int& accepted) {
   VectorXd share(Index(peaks.size()));
   for (std::size_t k = 0; k < peaks.size(); ++k) share[Index(k)] = peaks[k].log_evidence();
   share = (share.array() - share.maxCoeff()).exp();
@@ -163,6 +139,16 @@ std::vector<ConditionalPart> MixtureConditional::parts(const VectorXd& x_t, doub
   return parts;
 }
 
+std::vector<ConditionalPart> IsotropicConditional::parts(const VectorXd&, double,
+                                                         const VectorXd& mean) const {
+  return {{1, mean, factor_}};
+}
+
+void IsotropicConditional::prepare(double sigma) {
+  factor_ = std::make_shared<const MatrixXd>(MatrixXd::Identity(dimension_, dimension_) * sigma /
+                                             std::sqrt(1 + sigma * sigma));
+}
+
 std::vector<ConditionalPart> JacobianConditional::parts(const VectorXd& x_t, double sigma,
                                                         const VectorXd& mean) const {
   constexpr double least = 1e-8;
@@ -186,9 +172,27 @@ std::vector<double> karras_levels(double sigma_max, double sigma_min, int levels
 
 MatrixXd starting_noise(Index dimension, double sigma, std::uint64_t seed, std::int64_t first,
                         std::int64_t count) {
-  MatrixXd x(dimension, count);
-  for (Index n = 0; n < count; ++n)
-    x.col(n) = sigma * numbers_of(seed, first + n, 0, Purpose::sampler_start).normal(dimension);
+  return sigma * chain_normals(dimension, first, count, seed, 0, Purpose::sampler_start);
+}
+
+MatrixXd conditional_draws(ConditionalPrior& conditional, const WhitenedData& data,
+                           const MatrixXd& x_t, const MatrixXd& mean, std::size_t level,
+                           double sigma, std::int64_t first, const DkpsOptions& o,
+                           double* accepted) {
+  conditional.prepare(sigma);
+  MatrixXd x(x_t.rows(), x_t.cols());
+  std::vector<int> moved(std::size_t(x_t.cols()), 0);
+  parallel_for(x_t.cols(), [&](std::int64_t n) {
+    ChainNumbers numbers(o.seed, first + n, std::int64_t(level), Purpose::posterior_draw);
+    const auto parts = conditional.parts(x_t.col(n), sigma, mean.col(n));
+    std::vector<Peak> peaks;
+    for (const ConditionalPart& part : parts) peaks.emplace_back(data, part, o.newton_steps);
+    x.col(n) = draw(peaks, o.moves, numbers, moved[std::size_t(n)]);
+  });
+  require(x.allFinite(), "sampling: a draw at noise level ", sigma, " is not finite");
+  double sum = 0;
+  for (int each : moved) sum += each;
+  if (accepted) *accepted = o.moves > 0 ? sum / double(o.moves * x.cols()) : 1;
   return x;
 }
 
@@ -196,30 +200,17 @@ DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,
                       const WhitenedData& data, std::int64_t first, std::int64_t count,
                       const DkpsOptions& o, const std::function<void()>& level_done) {
   const std::vector<double> sigma = karras_levels(o.sigma_max, o.sigma_min, o.levels);
-  MatrixXd x = starting_noise(denoiser.dimension(), sigma[0], o.seed, first, count);
+  MatrixXd x_t = starting_noise(denoiser.dimension(), sigma[0], o.seed, first, count);
   DkpsDraws draws;
-  for (std::size_t level = 0; level < sigma.size(); ++level) {
-    const double s = sigma[level];
-    const MatrixXd m = denoiser.mean(x, s);
-    conditional.prepare(s);
-    std::vector<int> accepted(std::size_t(count), 0);
-    parallel_for(count, [&](std::int64_t n) {
-      Numbers numbers = numbers_of(o.seed, first + n, level, Purpose::posterior_draw);
-      const auto parts = conditional.parts(x.col(n), s, m.col(n));
-      std::vector<Peak> peaks;
-      for (const ConditionalPart& part : parts) peaks.emplace_back(data, part, o.newton_steps);
-      x.col(n) = draw(peaks, o.moves, numbers, accepted[std::size_t(n)]);
-      if (level + 1 == sigma.size()) return;
-      x.col(n) += sigma[level + 1] *
-                  numbers_of(o.seed, first + n, level, Purpose::sampler_step).normal(x.rows());
-    });
-    require(x.allFinite(), "dkps: a value at noise level ", s, " is not finite");
-    double sum = 0;
-    for (int each : accepted) sum += each;
-    draws.accepted.push_back(o.moves > 0 ? sum / double(o.moves * count) : 1);
+  draws.accepted.resize(sigma.size());
+  for (std::size_t k = 0; k < sigma.size(); ++k) {
+    draws.x = conditional_draws(conditional, data, x_t, denoiser.mean(x_t, sigma[k]), k, sigma[k],
+                                first, o, &draws.accepted[k]);
+    if (k + 1 < sigma.size())
+      x_t = draws.x + sigma[k + 1] * chain_normals(x_t.rows(), first, count, o.seed,
+                                                   std::int64_t(k), Purpose::sampler_step);
     if (level_done) level_done();
   }
-  draws.x = x;
   return draws;
 }
 

@@ -64,6 +64,20 @@ private:
   const Denoiser& denoiser_;
 };
 
+// One Gaussian of the same variance in all directions, sigma^2/(1 + sigma^2), that of a standard
+// normal prior. Right where the noise is far below all widths of the prior.
+class IsotropicConditional : public ConditionalPrior {
+public:
+  explicit IsotropicConditional(Eigen::Index dimension) : dimension_(dimension) {}
+  void prepare(double sigma) override;
+  std::vector<ConditionalPart> parts(const Eigen::VectorXd& x_t, double sigma,
+                                     const Eigen::VectorXd& mean) const override;
+
+private:
+  Eigen::Index dimension_;
+  std::shared_ptr<const Eigen::MatrixXd> factor_;
+};
+
 struct DkpsOptions {
   double sigma_max = 16, sigma_min = 0.001;
   int levels = 50;
@@ -82,6 +96,13 @@ std::vector<double> karras_levels(double sigma_max, double sigma_min, int levels
 // sigma z for chains first ... first + count - 1, [D, count].
 Eigen::MatrixXd starting_noise(Eigen::Index dimension, double sigma, std::uint64_t seed,
                                std::int64_t first, std::int64_t count);
+
+// Steps 1 and 2 at one level: draws of x given x_t and the data, [D, n], `mean` the denoiser's at
+// x_t. `accepted`, where asked for, receives the share of moves accepted.
+Eigen::MatrixXd conditional_draws(ConditionalPrior& conditional, const WhitenedData& data,
+                                  const Eigen::MatrixXd& x_t, const Eigen::MatrixXd& mean,
+                                  std::size_t level, double sigma, std::int64_t first,
+                                  const DkpsOptions& options, double* accepted = nullptr);
 
 // Chains first ... first + count - 1 of a run: a chain's random numbers are keyed by its number, so
 // it does not depend on which others run with it. Errors: a value that is not finite.

@@ -70,6 +70,15 @@ MatrixXd GaussianMixture::covariance(Index k) const {
   return u * variance_[std::size_t(k)].asDiagonal() * u.transpose();
 }
 
+MatrixXd GaussianMixture::overall_covariance() const {
+  MatrixXd total = MatrixXd::Zero(dimension(), dimension());
+  for (Index k = 0; k < components(); ++k) {
+    const VectorXd d = mean_.col(k) - overall_mean();
+    total += weight_[k] * (covariance(k) + d * d.transpose());
+  }
+  return total;
+}
+
 VectorXd GaussianMixture::log_weights(const VectorXd& x_t, double sigma) const {
   VectorXd values(components());
   for (Index k = 0; k < components(); ++k) {

@@ -24,6 +24,9 @@ public:
   const Eigen::VectorXd& weight() const { return weight_; }
   const Eigen::MatrixXd& mean() const { return mean_; }
   Eigen::MatrixXd covariance(Eigen::Index k) const;
+  // Moments of the whole mixture.
+  Eigen::VectorXd overall_mean() const { return mean_ * weight_; }
+  Eigen::MatrixXd overall_covariance() const;
 
   // x | x_t is a mixture again: these are its weights and means for x_t of a noise level.
   struct Conditional {
