@@ -1,12 +1,12 @@
 // Computes the spectra of star-formation histories, their Jacobians, and mock observations.
 #include "engine/error.hpp"
 #include "engine/parallel.hpp"
-#include "engine/random.hpp"
 #include "tools/common/progress.hpp"
 #include "tools/files/histories.hpp"
 #include "tools/files/observation.hpp"
 #include "tools/files/spectra.hpp"
 #include "tools/files/ssp.hpp"
+#include "tools/galaxy/mock_galaxy.hpp"
 #include "tools/galaxy/model_options.hpp"
 #include "tools/galaxy/wavelength_grids.hpp"
 
@@ -174,28 +174,19 @@ void compute_flux(const Options& o, const physics::SspGrid& grid,
   });
 }
 
-// Noise of one standard deviation in all pixels of a spectrum: its mean flux over the S/N ratio.
-void add_noise(double snr, std::uint64_t seed, std::int64_t first_row, Spectra& out) {
-  const auto pixels = std::int64_t(out.wavelength_angstrom.size());
+void make_mocks(double snr, std::uint64_t seed, std::int64_t first_row, Spectra& out) {
+  const std::size_t pixels = out.wavelength_angstrom.size();
   out.noiseless = out.flux_erg_s_cm2_angstrom;
   out.ivar.assign(out.noiseless.size(), 0);
   parallel_for(out.count, [&](std::int64_t row) {
-    const auto begin = std::size_t(row * pixels), end = begin + std::size_t(pixels);
-    double sum = 0, covered = 0;
-    for (std::size_t i = begin; i < end; ++i) {
-      sum += out.noiseless[i];
-      covered += out.inside[i];
-    }
-    require(sum > 0, "history ", first_row + row, " has no flux, so --snr gives its mock no noise");
-    const double sigma = sum / covered / snr;
+    const auto of_row = [&](auto& values) {
+      return std::span(values).subspan(std::size_t(row) * pixels, pixels);
+    };
     const Stream stream{.seed = seed,
                         .purpose = Purpose::observation_noise,
                         .object = std::uint32_t(first_row + row)};
-    for (std::size_t i = begin; i < end; ++i) {
-      if (!out.inside[i]) continue;
-      out.flux_erg_s_cm2_angstrom[i] += sigma * stream.normal(i - begin);
-      out.ivar[i] = 1 / (sigma * sigma);
-    }
+    add_noise(snr, stream, of_row(out.inside), of_row(out.flux_erg_s_cm2_angstrom),
+              of_row(out.ivar));
   });
 }
 
@@ -222,7 +213,7 @@ void forward(const Options& o, CommandLine& line) {
     out.jacobian.resize(static_cast<std::size_t>(cells) * 2 * std::size_t(out.truth.bins));
   Progress progress(line.log(), out.count, "spectra");
   compute_flux(o, grid, observed_with, out, progress);
-  if (o.snr) add_noise(*o.snr, line.common().seed, o.index, out);
+  if (o.snr) make_mocks(*o.snr, line.common().seed, o.index, out);
   write_spectra(output, out);
 }
 

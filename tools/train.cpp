@@ -4,14 +4,13 @@
 #include "tools/common/checkpoints.hpp"
 #include "tools/common/command_line.hpp"
 #include "tools/common/progress.hpp"
+#include "tools/common/ranks.hpp"
 #include "tools/common/training_reports.hpp"
 #include "tools/files/histories.hpp"
 #include "tools/inference/gaussian_mixture.hpp"
 
 #include <cmath>
-#include <sched.h>
 #include <string_view>
-#include <thread>
 
 using namespace lookback;
 using namespace lookback::tools;
@@ -179,20 +178,10 @@ void require_same_start(Communicator& ranks, const Start& s) {
                      "state to start from", "all ranks must read the same output file");
 }
 
-// Without --threads a rank takes its share of the machine's cores, of those it is bound to.
-void share_cores(const CommandLine& line, const Communicator& ranks) {
-  if (line.common().threads > 0 || ranks.size() == 1) return;
-  cpu_set_t bound;
-  CPU_ZERO(&bound);
-  const int share = int(std::thread::hardware_concurrency()) / ranks.local_size();
-  const bool known = ::sched_getaffinity(0, sizeof bound, &bound) == 0;
-  set_threads(std::max(1, known ? std::min(share, CPU_COUNT(&bound)) : share));
-}
-
 void train(Options& o, CommandLine& line, Communicator& ranks) {
   Log& log = line.log();
   const bool first = ranks.rank() == 0;
-  share_cores(line, ranks);
+  share_cores(line.common().threads, ranks);
   if (line.common().device == "cuda") choose_gpu(ranks);
   std::optional<Start> made;
   ranks.together([&] { made.emplace(start(o, line)); });
@@ -256,25 +245,6 @@ void train(Options& o, CommandLine& line, Communicator& ranks) {
                             line.common().overwrite);
   log.say("train: ", o.output.string(), " written, loss ",
           state.losses.empty() ? NAN : state.losses.back());
-}
-
-// What one rank alone meets ends the job; what all meet, each ends for itself.
-void train_with_ranks(Options& o, CommandLine& line) {
-  const auto ranks = join_ranks();
-  try {
-    train(o, line, *ranks);
-  } catch (const SharedError&) {
-    throw;
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error& error) {
-    if (ranks->size() == 1) throw;
-    ranks->abandon();
-    throw RankFailure(error.what());
-  } catch (...) {
-    ranks->abandon();
-    throw;
-  }
 }
 
 } // namespace
@@ -354,5 +324,6 @@ int main(int argc, char** argv) {
   line.add_device();
   line.add_dry_run();
   line.set_rank(std::max(0, launched().rank));
-  return line.run(argc, argv, [&] { train_with_ranks(o, line); });
+  return line.run(argc, argv,
+                  [&] { with_ranks([&](Communicator& ranks) { train(o, line, ranks); }); });
 }

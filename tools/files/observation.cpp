@@ -4,10 +4,10 @@
 #include "tools/files/fits_spectrum.hpp"
 #include "tools/files/in_file.hpp"
 #include "tools/files/spectra.hpp"
+#include "tools/files/text_numbers.hpp"
 #include "tools/files/text_spectrum.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <sstream>
 
@@ -189,15 +189,10 @@ MaskPolicy mask_policy(const std::string& name) {
 }
 
 std::pair<double, double> wavelength_range(const std::string& text) {
-  double low = 0, high = 0;
-  const char* end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, low);
-  const bool colon = first.ec == std::errc() && first.ptr < end && *first.ptr == ':';
-  const auto second = std::from_chars(colon ? first.ptr + 1 : end, end, high);
-  require(colon && second.ec == std::errc() && second.ptr == end && low >= 0 && low < high &&
-              std::isfinite(high),
-          "'", text, "' is not a range of wavelengths LO:HI in Angstrom");
-  return {low, high};
+  const auto range = number_range(text);
+  require(range && range->first >= 0 && range->first < range->second, "'", text,
+          "' is not a range of wavelengths LO:HI in Angstrom");
+  return *range;
 }
 
 } // namespace lookback::tools

@@ -1,6 +1,7 @@
 #include "tools/files/text_numbers.hpp"
 
 #include <charconv>
+#include <cmath>
 
 namespace lookback::tools {
 
@@ -19,6 +20,17 @@ std::vector<double> text_numbers(std::string_view line) {
     values.push_back(value);
     at = result.ptr;
   }
+}
+
+std::optional<std::pair<double, double>> number_range(std::string_view text) {
+  double low = 0, high = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, low);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ':') return {};
+  const auto second = std::from_chars(first.ptr + 1, end, high);
+  if (second.ec != std::errc() || second.ptr != end) return {};
+  if (!std::isfinite(low) || !std::isfinite(high)) return {};
+  return std::pair(low, high);
 }
 
 bool is_comment(std::string_view line) {

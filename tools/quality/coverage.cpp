@@ -1,7 +1,6 @@
 #include "tools/quality/coverage.hpp"
 
 #include "engine/error.hpp"
-#include "engine/random.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -71,6 +70,12 @@ void check(const Mocks& m) {
           "not fit ", m.count, " mocks of ", m.quantities, " quantities and ", m.draws, " draws");
   require(all_finite(m.truth), "coverage: a truth is not finite");
   require(all_finite(m.posterior), "coverage: a draw is not finite");
+}
+
+int rank_among(double truth, std::span<const double> draws, const Stream& chance) {
+  return rank(
+      truth, std::int64_t(draws.size()), [&](std::int64_t d) { return draws[std::size_t(d)]; },
+      chance);
 }
 
 std::vector<int> sbc_ranks(const Mocks& m, std::int64_t q, std::uint64_t seed) {

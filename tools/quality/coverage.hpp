@@ -9,6 +9,8 @@
 // rank is uniform on 0 ... draws. Ties are broken by chance.
 #pragma once
 
+#include "engine/random.hpp"
+
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -23,6 +25,9 @@ struct Mocks {
 
 // Errors: sizes that disagree, fewer than 2 mocks or 3 draws, a value that is not finite.
 void check(const Mocks& mocks);
+
+// Number of draws below the truth; of those equal to it any number, all equally likely.
+int rank_among(double truth, std::span<const double> draws, const Stream& chance);
 
 // Simulation-based calibration (Talts et al. 2018, arXiv:1804.06788): number of draws below the
 // truth, [count].

@@ -1,0 +1,21 @@
+#include "tools/galaxy/method_options.hpp"
+
+namespace lookback::tools {
+
+void add_method_options(Command& line, MethodOptions& o) {
+  line.choice("--method", o.name, {"dkps", "cla-diagonal"},
+              "posterior method; cla-diagonal is the published one");
+  line.option(
+          "--steps", o.steps, "N",
+          "steps or noise levels; default: 1000 of euler-maruyama and cla-diagonal, 40 of heun, "
+          "50 of dkps")
+      ->check(in_range(1, 1000000));
+  line.choice("--covariance", o.covariance, {"mixture", "jacobian"},
+              "of a history given a noisy one, for dkps: the prior file's mixture, or the "
+              "network's own derivative (slow)");
+  line.option("--cla-draws", o.cla.draws, "N", "draws for the diagonal of A A^T");
+  line.option("--clip", o.cla.clip, "C",
+              "cut sigma |likelihood score| to C sqrt(elements); 0: never");
+}
+
+} // namespace lookback::tools

@@ -1,0 +1,170 @@
+#include "tools/quality/covered_mock.hpp"
+
+#include "engine/random.hpp"
+#include "tools/galaxy/mock_galaxy.hpp"
+#include "tools/inference/exact_mixture.hpp"
+#include "tools/inference/most_probable.hpp"
+#include "tools/quality/coverage.hpp"
+#include "tools/quality/mock_quantities.hpp"
+
+#include <chrono>
+#include <memory>
+
+namespace lookback::tools {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+namespace {
+
+// A seed of a mock's own for each use.
+enum class Use : std::uint32_t { geometry = 1, truth, posterior, prior };
+std::uint64_t seed_of(const MockInputs& in, std::int64_t mock, Use use) {
+  const Stream stream{.seed = in.seed,
+                      .purpose = Purpose::observation_noise,
+                      .object = std::uint32_t(mock),
+                      .draw = std::uint32_t(use)};
+  const PhiloxBlock words = stream.words(0);
+  return std::uint64_t(words.word[0]) << 24 | words.word[1] >> 8; // below 2^56
+}
+
+// A mock, and draws from its posterior. All x are [L, 2].
+struct Drawn {
+  std::unique_ptr<const MockGalaxy> galaxy;
+  std::optional<LinearData> linear; // of the exact control
+  VectorXd truth;
+  MatrixXd posterior; // [D, draws]
+  Diagnostics diagnostics;
+
+  const WhitenedData& data() const { return linear ? (const WhitenedData&)*linear : galaxy->data; }
+};
+
+std::unique_ptr<const MockGalaxy> observe(const MockInputs& in, const MockOptions& o,
+                                          const physics::Nuisance& nuisance,
+                                          const VectorXd& history, std::int64_t mock) {
+  const Stream noise{
+      .seed = in.seed, .purpose = Purpose::observation_noise, .object = std::uint32_t(mock)};
+  return std::make_unique<const MockGalaxy>(in.grid, in.bins, nuisance, in.wavelength_angstrom,
+                                            history, o.snr, noise, in.prior.normalization);
+}
+
+Drawn by_method(const MockInputs& in, const MockOptions& o, const physics::Nuisance& nuisance,
+                std::int64_t mock) {
+  const VectorXd history = in.histories.col(mock);
+  Drawn d{observe(in, o, nuisance, history, mock), {}, {}, {}, {}};
+  const Method method =
+      posterior_method({in.prior, d.galaxy->model, in.grid.log_z_zsun, d.galaxy->likelihood},
+                       o.method, {.count = o.draws, .seed = seed_of(in, mock, Use::posterior)});
+  d.truth = variables_of(history, in.prior.normalization);
+  d.posterior = variables_of(method.run([] {}), in.prior.normalization);
+  d.diagnostics = method.diagnose();
+  return d;
+}
+
+// The mixture is the prior, and S is linear: that of a mock of the prior's mean history, there.
+Drawn exactly(const MockInputs& in, const MockOptions& o, const physics::Nuisance& nuisance,
+              std::int64_t mock) {
+  const VectorXd mean = VectorXd::Zero(in.mixture->dimension());
+  const auto h = nn::history_of({mean.data(), std::size_t(mean.size())}, in.prior.normalization, 2);
+  Drawn d{observe(in, o, nuisance, VectorXd::Map(h.data(), mean.size()), mock), {}, {}, {}, {}};
+  d.truth = draws_of(*in.mixture, 1, seed_of(in, mock, Use::truth));
+  const MatrixXd a = d.galaxy->data.jacobian(mean);
+  const Stream noise{.seed = seed_of(in, mock, Use::truth), .purpose = Purpose::observation_noise};
+  VectorXd y = a * d.truth;
+  for (Index i = 0; i < y.size(); ++i) y[i] += noise.normal(std::uint64_t(i));
+  d.linear.emplace(a, y);
+  d.posterior =
+      draws_of(exact_posterior(*in.mixture, *d.linear), o.draws, seed_of(in, mock, Use::posterior));
+  return d;
+}
+
+MatrixXd draws_of_prior(const MockInputs& in, const MockOptions& o, std::int64_t mock) {
+  const std::uint64_t seed = seed_of(in, mock, Use::prior);
+  if (o.exact()) return draws_of(*in.mixture, o.draws, seed);
+  const ChainOptions chains{.count = o.draws, .steps = 40, .seed = seed};
+  return variables_of(prior_method(in.prior, "heun", chains).run([] {}), in.prior.normalization);
+}
+
+// Draws made wrong on purpose.
+MatrixXd planted(const MatrixXd& x, const MockInputs& in, const MockOptions& o, std::int64_t mock) {
+  if (o.plant == "none") return x;
+  if (o.plant == "prior") return draws_of_prior(in, o, mock);
+  const VectorXd mean = x.rowwise().mean();
+  const MatrixXd from_mean = x.colwise() - mean;
+  if (o.plant == "shift")
+    return x.colwise() + (from_mean.rowwise().squaredNorm() / double(x.cols() - 1)).cwiseSqrt();
+  return ((o.plant == "widen" ? 1.5 : 0.67) * from_mean).colwise() + mean;
+}
+
+// Places of the truth among the draws, [2 bins]: rates above metallicities; -1 where the bin lies
+// after the epoch of observation.
+std::vector<std::int64_t> bin_ranks(const QuantitiesOf& quantities, const Drawn& d,
+                                    const MatrixXd& draws, std::uint64_t seed, std::int64_t mock) {
+  const std::vector<double> truth = quantities.bin_values(d.truth);
+  const Index bins = Index(truth.size()) / 2, count = draws.cols();
+  MatrixXd drawn(count, 2 * bins);
+  for (Index s = 0; s < count; ++s) {
+    const std::vector<double> values = quantities.bin_values(draws.col(s));
+    drawn.row(s) = Eigen::RowVectorXd::Map(values.data(), 2 * bins);
+  }
+  std::vector<std::int64_t> ranks(truth.size(), -1);
+  for (Index i = 0; i < 2 * bins; ++i) {
+    if (i % bins >= quantities.formed()) continue;
+    const Stream chance{.seed = seed,
+                        .purpose = Purpose::shuffle,
+                        .object = std::uint32_t(i),
+                        .draw = std::uint32_t(mock),
+                        .step = 1};
+    ranks[std::size_t(i)] =
+        rank_among(truth[std::size_t(i)], {drawn.col(i).data(), std::size_t(count)}, chance);
+  }
+  return ranks;
+}
+
+void keep_numbers(const Diagnostics& diagnostics, CoveredMock& m) {
+  for (const auto& [name, value] : diagnostics.attributes) {
+    if (const auto* number = std::get_if<double>(&value)) m.diagnostics.emplace_back(name, *number);
+    if (const auto* whole = std::get_if<std::int64_t>(&value))
+      m.diagnostics.emplace_back(name, double(*whole));
+  }
+}
+
+} // namespace
+
+MockShape shape_of(const MockInputs& in, const MockOptions& o) {
+  return {std::int64_t(mock_quantities().size()), o.draws, in.bins.count()};
+}
+
+CoveredMock run_mock(const MockInputs& in, const MockOptions& o, std::int64_t mock) {
+  const Stream geometry{.seed = seed_of(in, mock, Use::geometry)};
+  const auto between = [&](const std::pair<double, double>& range, std::uint64_t element) {
+    return range.first + (range.second - range.first) * geometry.uniform(element);
+  };
+  CoveredMock m;
+  m.history = o.exact() ? mock : in.rows[std::size_t(mock)];
+  m.redshift = between(in.redshift, 0);
+  m.a_v = between(in.a_v, 1);
+  const physics::Nuisance nuisance{.a_v = m.a_v, .redshift = m.redshift};
+  const auto start = std::chrono::steady_clock::now();
+  const Drawn d = o.exact() ? exactly(in, o, nuisance, mock) : by_method(in, o, nuisance, mock);
+  m.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  m.data_size = d.data().size();
+  const MatrixXd draws = planted(d.posterior, in, o, mock);
+  const VectorXd estimate = most_probable(d.data(), d.truth.size());
+  const QuantitiesOf quantities(in.prior.normalization, in.bins, m.redshift, d.data(), estimate);
+  m.truth = quantities(d.truth);
+  m.reference = quantities(estimate);
+  for (Index s = 0; s < draws.cols(); ++s) {
+    const std::vector<double> values = quantities(draws.col(s));
+    m.posterior.insert(m.posterior.end(), values.begin(), values.end());
+  }
+  const std::vector<std::int64_t> ranks = bin_ranks(quantities, d, draws, in.seed, mock);
+  const auto middle = ranks.begin() + in.bins.count();
+  m.sfr_rank.assign(ranks.begin(), middle);
+  m.log_z_rank.assign(middle, ranks.end());
+  keep_numbers(d.diagnostics, m);
+  return m;
+}
+
+} // namespace lookback::tools
