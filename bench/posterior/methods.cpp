@@ -98,9 +98,11 @@ table_rows(const GaussianMixture& prior,
                     JacobianConditional conditional(d);
                     const MatrixXd x =
                         sample_dkps(d, conditional, *m.data, 0, chains, {.levels = 20}).x;
-                    const MatrixXd c = linearised_covariance(prior.overall_covariance(), *m.data,
-                                                             x.rowwise().mean());
-                    return langevin_moves(d, *m.data, x, c, 0, {.moves = 40}).x;
+                    const LangevinOptions o{.moves = 40};
+                    std::vector<MatrixXd> c;
+                    for (Index n = 0; n < x.cols(); ++n)
+                      c.push_back(local_covariance(d, *m.data, x.col(n), o.sigma));
+                    return langevin_moves(d, *m.data, x, c, 0, o).x;
                   }});
   rows.push_back(dkps("dkps, sigma^2/(1 + sigma^2) (daps)",
                       std::make_shared<IsotropicConditional>(prior.dimension()), 200));

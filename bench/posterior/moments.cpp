@@ -1,8 +1,8 @@
 #include "bench/posterior/moments.hpp"
 
 #include <Eigen/Cholesky>
-#include <Eigen/LU>
 #include <Eigen/Eigenvalues>
+#include <Eigen/LU>
 
 #include <cmath>
 #include <functional>

@@ -7,7 +7,6 @@
 #include "tools/prepare/analytic_ssp.hpp"
 #include "tools/prepare/synthetic.hpp"
 
-#include <Eigen/Cholesky>
 #include <Eigen/QR>
 
 #include <cmath>
@@ -59,16 +58,6 @@ MatrixXd normals(Index rows, Index cols, std::uint32_t object) {
   return z;
 }
 
-MatrixXd draws_of(const GaussianMixture& mixture, Index count, std::uint32_t object) {
-  const MatrixXd z = normals(mixture.dimension(), count, object);
-  const Stream uniform{
-      .seed = 1, .purpose = Purpose::synthetic_history, .object = object, .draw = 2};
-  MatrixXd x(z.rows(), count);
-  for (Index n = 0; n < count; ++n)
-    x.col(n) = mixture.draw(z.col(n), uniform.uniform(std::uint64_t(n)));
-  return x;
-}
-
 Problem make_problem(const std::filesystem::path& ssp, Index components, std::uint64_t seed) {
   Problem p;
   p.grid = ssp.empty() ? make_analytic_ssp() : read_ssp(ssp);
@@ -99,28 +88,6 @@ LinearData compressed(const LinearData& data) {
   const Eigen::HouseholderQR<MatrixXd> qr(a);
   const MatrixXd q = qr.householderQ() * MatrixXd::Identity(a.rows(), dimension);
   return {q.transpose() * a, q.transpose() * data.residual(zero)};
-}
-
-GaussianMixture exact_posterior(const GaussianMixture& prior, const LinearData& data) {
-  const VectorXd zero = VectorXd::Zero(prior.dimension());
-  const MatrixXd a = data.jacobian(zero);
-  const VectorXd y = data.residual(zero);
-  VectorXd log_weight(prior.components());
-  MatrixXd mean(prior.dimension(), prior.components());
-  std::vector<MatrixXd> covariance;
-  for (Index k = 0; k < prior.components(); ++k) {
-    const MatrixXd c = prior.covariance(k);
-    const Eigen::LLT<MatrixXd> llt(MatrixXd::Identity(a.rows(), a.rows()) + a * c * a.transpose());
-    const VectorXd r = y - a * prior.mean().col(k);
-    mean.col(k) = prior.mean().col(k) + c * a.transpose() * llt.solve(r);
-    const MatrixXd v = c - c * a.transpose() * llt.solve(a * c);
-    covariance.push_back(0.5 * (v + v.transpose()));
-    log_weight[k] = std::log(prior.weight()[k]) - 0.5 * r.dot(llt.solve(r)) -
-                    llt.matrixLLT().diagonal().array().log().sum();
-  }
-  VectorXd weight = (log_weight.array() - log_weight.maxCoeff()).exp().max(1e-300);
-  weight /= weight.sum();
-  return {weight, mean, covariance};
 }
 
 NonlinearMock nonlinear_mock(const Problem& p, std::uint32_t object) {

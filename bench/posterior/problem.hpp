@@ -4,7 +4,7 @@
 // mean history or whole.
 #pragma once
 
-#include "tools/inference/gaussian_mixture.hpp"
+#include "tools/inference/exact_mixture.hpp"
 #include "tools/inference/whitened_data.hpp"
 
 #include <cstdint>
@@ -30,17 +30,10 @@ Problem make_problem(const std::filesystem::path& ssp, Eigen::Index components, 
 // Standard normal numbers [rows, cols] of a stream of their own.
 Eigen::MatrixXd normals(Eigen::Index rows, Eigen::Index cols, std::uint32_t object);
 
-Eigen::MatrixXd draws_of(const tools::GaussianMixture& mixture, Eigen::Index count,
-                         std::uint32_t object); // [D, count]
-
 // y = A x + noise of a truth drawn from the prior: all pixels.
 tools::LinearData linear_mock(const Problem& problem, std::uint32_t object);
 // The same numbers turned into the basis of A's columns: as many as there are variables.
 tools::LinearData compressed(const tools::LinearData& data);
-
-// Posterior of a mixture prior and linear data: a mixture again.
-tools::GaussianMixture exact_posterior(const tools::GaussianMixture& prior,
-                                       const tools::LinearData& data);
 
 struct NonlinearMock {
   Eigen::VectorXd truth;

@@ -3,16 +3,25 @@
 namespace lookback::tools {
 
 void add_method_options(Command& line, MethodOptions& o) {
-  line.choice("--method", o.name, {"dkps", "cla-diagonal"},
+  line.choice("--method", o.name, {"dkps", "tmpd", "pigdm", "cla", "dps", "cla-diagonal"},
               "posterior method; cla-diagonal is the published one");
   line.option(
           "--steps", o.steps, "N",
           "steps or noise levels; default: 1000 of euler-maruyama and cla-diagonal, 40 of heun, "
-          "50 of dkps")
+          "50 of dkps and tmpd, 200 of pigdm, 400 of cla, 1000 of dps")
       ->check(in_range(1, 1000000));
   line.choice("--covariance", o.covariance, {"mixture", "jacobian"},
               "of a history given a noisy one, for dkps: the prior file's mixture, or the "
               "network's own derivative (slow)");
+  line.choice("--integrator", o.integrator, {"euler", "ancestral", "heun", "predictor-corrector"},
+              "of tmpd, pigdm, cla and dps");
+  line.option("--langevin-moves", o.langevin.moves, "N",
+              "moves after the draws that leave the network's own posterior unchanged, with R-hat "
+              "and effective draws in the file")
+      ->check(in_range(0, 1000000));
+  line.option("--langevin-sigma", o.langevin.sigma, "SIGMA",
+              "noise level of the density that these moves sample")
+      ->check(in_range(1e-4, 10.0));
   line.option("--cla-draws", o.cla.draws, "N", "draws for the diagonal of A A^T");
   line.option("--clip", o.cla.clip, "C",
               "cut sigma |likelihood score| to C sqrt(elements); 0: never");

@@ -4,7 +4,6 @@
 
 #include "nn/prior.hpp"
 #include "nn/sampler.hpp"
-#include "tools/inference/dkps.hpp"
 
 #include <Eigen/Core>
 #include <functional>
@@ -18,8 +17,14 @@ struct ChainOptions {
   std::uint64_t seed = 0;
 };
 
-// Euler-Maruyama chains from N(0, sigma_max^2) under `score`, as histories in physical units: one
-// column a chain, rows 0 .. L-1 SFR [Msun/yr], rows L .. 2L-1 log10(Z/Zsun). `step_done` is called
+// Calls draw(first, count) for each batch of chains; the x [2 L, count] it returns, of samples x[L,
+// 2], become histories in physical units: one column a chain, rows 0 .. L-1 SFR [Msun/yr], rows L
+// .. 2L-1 log10(Z/Zsun). Errors: a prior of other channels.
+Eigen::MatrixXd histories_in_batches(
+    const nn::Prior& prior, const ChainOptions& options,
+    const std::function<Eigen::MatrixXd(std::int64_t first, std::int64_t count)>& draw);
+
+// Euler-Maruyama chains from N(0, sigma_max^2) under `score`, as histories. `step_done` is called
 // once a step of a batch.
 Eigen::MatrixXd run_chains(const nn::Prior& prior, const nn::Score& score,
                            const ChainOptions& options, const std::function<void()>& step_done);
@@ -28,13 +33,6 @@ Eigen::MatrixXd run_chains(const nn::Prior& prior, const nn::Score& score,
 // karras_levels (Karras et al. 2022, algorithm 1), 2 steps - 1 evaluations a chain; histories as
 // above.
 Eigen::MatrixXd run_heun(const nn::Prior& prior, const ChainOptions& options,
-                         const std::function<void()>& step_done);
-
-// Draws from the posterior (dkps.hpp), `steps` noise levels; histories as above. `accepted`
-// receives the share of Metropolis moves accepted at each level.
-Eigen::MatrixXd run_dkps(const nn::Prior& prior, ConditionalPrior& conditional,
-                         const WhitenedData& data, const DkpsOptions& dkps,
-                         const ChainOptions& options, std::vector<double>& accepted,
                          const std::function<void()>& step_done);
 
 } // namespace lookback::tools

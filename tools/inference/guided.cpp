@@ -79,6 +79,24 @@ private:
 
 } // namespace
 
+Guidance guidance_named(const std::string& name) {
+  for (const auto& [known, value] : {std::pair("cla", Guidance::cla),
+                                     {"dps", Guidance::dps},
+                                     {"pigdm", Guidance::pigdm},
+                                     {"tmpd", Guidance::tmpd}})
+    if (name == known) return value;
+  fail("'", name, "' is no guidance; expected cla, dps, pigdm or tmpd");
+}
+
+Integrator integrator_named(const std::string& name) {
+  for (const auto& [known, value] : {std::pair("euler", Integrator::euler),
+                                     {"ancestral", Integrator::ancestral},
+                                     {"heun", Integrator::heun},
+                                     {"predictor-corrector", Integrator::predictor_corrector}})
+    if (name == known) return value;
+  fail("'", name, "' is no integrator; expected euler, ancestral, heun or predictor-corrector");
+}
+
 MatrixXd likelihood_score(Guidance guidance, const Denoiser& denoiser, const WhitenedData& data,
                           const MatrixXd& x_t, double sigma, const MatrixXd& mean) {
   MatrixXd g(x_t.rows(), x_t.cols());

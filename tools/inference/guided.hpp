@@ -17,6 +17,7 @@
 #include "tools/inference/whitened_data.hpp"
 
 #include <functional>
+#include <string>
 
 namespace lookback::tools {
 
@@ -28,6 +29,10 @@ enum class Guidance { cla, dps, pigdm, tmpd };
 //   heun                 Heun's method on the probability-flow ODE (Karras et al. 2022)
 //   predictor_corrector  ancestral, and a Langevin step at the new level (Song et al. 2021)
 enum class Integrator { euler, ancestral, heun, predictor_corrector };
+
+// By the names above, and predictor-corrector. Errors: another name.
+Guidance guidance_named(const std::string& name);
+Integrator integrator_named(const std::string& name);
 
 struct GuidedOptions {
   Guidance guidance = Guidance::tmpd;

@@ -4,6 +4,7 @@
 #include "tools/inference/chain_numbers.hpp"
 
 #include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
 
 #include <algorithm>
 #include <cmath>
@@ -35,68 +36,87 @@ void add_data(const WhitenedData& data, State& s) {
 } // namespace
 
 LangevinDraws langevin_moves(const Denoiser& denoiser, const WhitenedData& data, const MatrixXd& x,
-                             const MatrixXd& covariance, std::int64_t first,
-                             const LangevinOptions& o, const std::function<void()>& move_done) {
+                             const std::vector<MatrixXd>& covariances, std::int64_t first,
+                             const LangevinOptions& o,
+                             const std::function<void(const MatrixXd&)>& kept,
+                             const std::function<void()>& move_done) {
   constexpr double wanted = 0.57;
-  const Eigen::LLT<MatrixXd> c(covariance);
-  require(c.info() == Eigen::Success, "langevin: the covariance is not positive definite");
+  require(covariances.size() == std::size_t(x.cols()), "langevin: ", covariances.size(),
+          " covariances for ", x.cols(), " chains");
+  std::vector<MatrixXd> factors;
+  for (const MatrixXd& covariance : covariances) {
+    const Eigen::LLT<MatrixXd> llt(covariance);
+    require(llt.info() == Eigen::Success, "langevin: a covariance is not positive definite");
+    factors.push_back(llt.matrixL());
+  }
   const auto score = [&](const MatrixXd& at) -> MatrixXd {
     return (denoiser.mean(at, o.sigma) - at) / (o.sigma * o.sigma);
+  };
+  const auto drift = [&](const State& s) {
+    MatrixXd d(x.rows(), x.cols());
+    parallel_for(x.cols(), [&](std::int64_t n) {
+      d.col(n) = covariances[std::size_t(n)] * (s.score.col(n) + s.gradient.col(n));
+    });
+    return d;
   };
   State at{x, score(x), {}, {}};
   add_data(data, at);
   LangevinDraws draws;
-  double log_h = std::log(o.first_h);
+  Eigen::ArrayXd log_h = Eigen::ArrayXd::Constant(x.cols(), std::log(o.first_h));
   const int tuned = o.moves / 2;
   for (int move = 0; move < o.moves; ++move) {
-    const double h = std::exp(log_h);
+    const VectorXd root_h = (0.5 * log_h).exp();
     const MatrixXd z =
         chain_normals(x.rows(), first, x.cols(), o.seed, move, Purpose::posterior_move);
-    const MatrixXd kick = c.matrixL() * z;
-    const MatrixXd there =
-        at.x + 0.5 * h * (covariance * (at.score + at.gradient)) + std::sqrt(h) * kick;
-    State next{there, score(there), {}, {}};
+    MatrixXd kick(x.rows(), x.cols());
+    parallel_for(x.cols(), [&](std::int64_t n) {
+      kick.col(n) = factors[std::size_t(n)].triangularView<Eigen::Lower>() * z.col(n);
+    });
+    const MatrixXd step =
+        drift(at) * (0.5 * root_h.cwiseAbs2()).asDiagonal() + kick * root_h.asDiagonal();
+    State next{at.x + step, score(at.x + step), {}, {}};
     add_data(data, next);
-    const MatrixXd step = there - at.x;
     const MatrixXd simpson = (at.score + 4 * score(at.x + 0.5 * step) + next.score) / 6;
-    const MatrixXd back = (at.x - there) / std::sqrt(h) -
-                          0.5 * std::sqrt(h) * (covariance * (next.score + next.gradient));
+    MatrixXd back =
+        step * root_h.cwiseInverse().asDiagonal() + drift(next) * (0.5 * root_h).asDiagonal();
+    parallel_for(x.cols(), [&](std::int64_t n) {
+      factors[std::size_t(n)].triangularView<Eigen::Lower>().solveInPlace(back.col(n));
+    });
     const Eigen::ArrayXd log_ratio =
         (simpson.array() * step.array()).colwise().sum().transpose() + next.log_likelihood -
         at.log_likelihood +
-        0.5 * (z.colwise().squaredNorm() - c.matrixL().solve(back).colwise().squaredNorm())
-                  .transpose()
-                  .array();
-    double accepted = 0;
+        0.5 * (z.colwise().squaredNorm() - back.colwise().squaredNorm()).transpose().array();
     for (Index n = 0; n < x.cols(); ++n) {
+      // 0 where the ratio is not a number.
+      const double chance = log_ratio[n] > -700 ? std::min(1.0, std::exp(log_ratio[n])) : 0;
       ChainNumbers numbers(o.seed, first + n, move, Purpose::posterior_accept);
-      if (!(std::log(numbers.uniform()) < log_ratio[n])) continue; // also where it is not a number
+      if (move < tuned) log_h[n] += (chance - wanted) / std::pow(1.0 + move, 0.6); // Robbins-Monro
+      if (!(numbers.uniform() < chance)) continue;
       at.x.col(n) = next.x.col(n);
       at.score.col(n) = next.score.col(n);
       at.gradient.col(n) = next.gradient.col(n);
       at.log_likelihood[n] = next.log_likelihood[n];
-      accepted += 1 / double(x.cols());
+      if (move >= tuned) draws.accepted += 1 / double(x.cols() * (o.moves - tuned));
     }
-    if (move < tuned)
-      log_h += (accepted - wanted) / std::pow(1.0 + move, 0.6); // Robbins & Monro
-    else {
-      draws.accepted += accepted / double(o.moves - tuned);
-      draws.path.push_back(at.x);
-    }
+    if (move >= tuned && kept) kept(at.x);
     if (move_done) move_done();
   }
   require(at.x.allFinite(), "langevin: a value is not finite");
   draws.x = at.x;
-  draws.h = std::exp(log_h);
   return draws;
 }
 
-MatrixXd linearised_covariance(const MatrixXd& prior, const WhitenedData& data, const VectorXd& x) {
-  const MatrixXd a = data.jacobian(x);
-  const Eigen::LLT<MatrixXd> gram(MatrixXd::Identity(a.rows(), a.rows()) +
-                                  a * prior * a.transpose());
-  const MatrixXd ap = a * prior;
-  const MatrixXd c = prior - ap.transpose() * gram.solve(ap);
+MatrixXd local_covariance(const Denoiser& denoiser, const WhitenedData& data, const VectorXd& x,
+                          double sigma) {
+  constexpr double widest = 100;
+  const double variance = sigma * sigma;
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(denoiser.jacobian(x, sigma));
+  const Eigen::ArrayXd precision =
+      ((1 - eigen.eigenvalues().array()) / variance).max(1 / widest).min(1 / variance);
+  const MatrixXd root = eigen.eigenvectors() * precision.rsqrt().matrix().asDiagonal();
+  const MatrixXd b = data.jacobian(x) * root;
+  const MatrixXd inner = MatrixXd::Identity(x.size(), x.size()) + b.transpose() * b;
+  const MatrixXd c = root * inner.llt().solve(root.transpose());
   return 0.5 * (c + c.transpose());
 }
 
@@ -151,7 +171,7 @@ double effective_draws(const std::vector<std::vector<double>>& values) {
   check(values);
   const std::size_t chains = values.size(), n = values[0].size();
   const Variances v = variances({values.begin(), values.end()});
-  if (!(v.total > 0)) return double(chains * n);
+  if (!(v.within > 0)) return 0; // no chain has moved
   const auto correlation = [&](std::size_t lag) {
     double sum = 0;
     for (const auto& chain : values) {

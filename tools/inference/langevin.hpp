@@ -2,7 +2,7 @@
 // wrong about. The target is
 //   p_sigma(x) exp(-|y - S(x)|^2/2),
 // p_sigma the network's density at a small noise level sigma, below which its score cannot be
-// relied on. A move is Langevin's, preconditioned with a covariance C,
+// relied on. A move is Langevin's, preconditioned with a covariance C of each chain's own,
 //   x' = x + h/2 C grad ln target(x) + sqrt(h) C^(1/2) z,
 // accepted by Metropolis and Hastings with the exact likelihood and
 //   ln p_sigma(x') - ln p_sigma(x) = integral of the score along the segment,
@@ -18,31 +18,34 @@
 namespace lookback::tools {
 
 struct LangevinOptions {
-  double sigma = 0.03;
+  double sigma = 0.1;
   int moves = 100;
-  // h is tuned to an acceptance of 0.57 (Roberts & Rosenthal 1998) in the first half of the moves,
-  // then kept.
+  // Each chain's h is tuned to an acceptance of 0.57 (Roberts & Rosenthal 1998) in the first half
+  // of the moves, then kept.
   double first_h = 0.1;
   std::uint64_t seed = 0;
 };
 
 struct LangevinDraws {
-  Eigen::MatrixXd x;                 // [D, chains], after the last move
-  double accepted = 0;               // share, in the second half
-  double h = 0;                      // of the second half
-  std::vector<Eigen::MatrixXd> path; // x after every move of the second half
+  Eigen::MatrixXd x;   // [D, chains], after the last move
+  double accepted = 0; // share, in the second half
 };
 
-// `covariance` is C. Chains are numbered from `first`. Errors: a value that is not finite.
+// `covariances` are C of each column of x. Chains are numbered from `first` and do not depend on
+// their company. `kept` sees x after every move of the second half. Errors: a value that is not
+// finite, a covariance that is not positive definite.
 LangevinDraws langevin_moves(const Denoiser& denoiser, const WhitenedData& data,
-                             const Eigen::MatrixXd& x, const Eigen::MatrixXd& covariance,
-                             std::int64_t first, const LangevinOptions& options,
+                             const Eigen::MatrixXd& x,
+                             const std::vector<Eigen::MatrixXd>& covariances, std::int64_t first,
+                             const LangevinOptions& options,
+                             const std::function<void(const Eigen::MatrixXd& x)>& kept = {},
                              const std::function<void()>& move_done = {});
 
-// (P + A^T A)^-1 with P the inverse of `prior` and A = dS/dx at x: the posterior's covariance where
-// all is Gaussian.
-Eigen::MatrixXd linearised_covariance(const Eigen::MatrixXd& prior, const WhitenedData& data,
-                                      const Eigen::VectorXd& x);
+// The posterior's covariance about x, at noise level sigma, as curvatures tell it: (P + A^T A)^-1
+// with P = (1 - J)/sigma^2 the prior's, J the denoiser's derivative at x and A = dS/dx. Variances
+// of P^-1 are kept within sigma^2 and 100 (of a prior of variance 1).
+Eigen::MatrixXd local_covariance(const Denoiser& denoiser, const WhitenedData& data,
+                                 const Eigen::VectorXd& x, double sigma);
 
 // Of a scalar followed along chains, values[chains][moves]: the potential scale reduction with
 // chains split in halves (Gelman et al. 2013, BDA3, 11.4), and the effective number of independent

@@ -1,5 +1,7 @@
 #include "tools/inference/methods.hpp"
 
+#include "tools/inference/whitened_data.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,8 +9,8 @@ namespace lookback::tools {
 namespace {
 
 // Euler-Maruyama under `score`.
-Method guided(const std::string& name, const nn::Prior& prior, const nn::Score& score,
-              const ChainOptions& o) {
+Method by_score(const std::string& name, const nn::Prior& prior, const nn::Score& score,
+                const ChainOptions& o) {
   const auto n = std::int64_t(nn::euler_maruyama_times(o.steps).size());
   return {name, n, n,
           [=, &prior](auto& step_done) { return run_chains(prior, score, o, step_done); },
@@ -32,7 +34,7 @@ Method by_cla_diagonal(const Posterior& p, const MethodOptions& o, const ChainOp
     backend.scale(1, cla->score(x, prior.sde.sigma(t)), {total, true});
     return total;
   };
-  Method m = guided(o.name, p.prior, score, chains);
+  Method m = by_score(o.name, p.prior, score, chains);
   m.diagnose = [cla, evaluations = m.evaluations * chains.count] {
     const double clipped = double(cla->clipped()) / double(evaluations);
     std::ostringstream sentence;
@@ -44,24 +46,125 @@ Method by_cla_diagonal(const Posterior& p, const MethodOptions& o, const ChainOp
   return m;
 }
 
+// What the methods on compressed data share; kept alive by the functions that use it.
+struct Target {
+  CompressedSpectrum data;
+  NetworkDenoiser denoiser;
+  std::optional<GaussianMixture> mixture;
+
+  explicit Target(const Posterior& p)
+      : data(p.model, p.log_z_nodes, p.likelihood, p.prior.normalization), denoiser(p.prior) {
+    if (p.prior.mixture) mixture = mixture_of(p.prior);
+  }
+};
+
+// Draws x [D, count] of chains `first` and following.
+using Draw = std::function<Eigen::MatrixXd(std::int64_t first, std::int64_t count)>;
+
+// Langevin moves after the draws, and whether the chains they make have mixed.
+struct Moves {
+  double accepted = 0;
+  // [quantity][chain][kept move]
+  std::vector<std::string> names{"log10_mass", "log_z", "log_likelihood"};
+  std::vector<std::vector<std::vector<double>>> followed{3};
+
+  void follow(const nn::Prior& prior, const Target& t, const Eigen::MatrixXd& x,
+              std::int64_t first) {
+    for (Eigen::Index n = 0; n < x.cols(); ++n) {
+      const auto h =
+          nn::history_of({x.col(n).data(), std::size_t(x.rows())}, prior.normalization, 2);
+      const std::size_t bins = h.size() / 2;
+      double mass = 0, metals = 0;
+      for (std::size_t i = 0; i < bins; ++i) {
+        const double formed = h[i] * 1e9 * (prior.bin_edges_gyr[i + 1] - prior.bin_edges_gyr[i]);
+        mass += formed;
+        metals += formed * std::pow(10, h[bins + i]);
+      }
+      const double values[] = {std::log10(std::max(mass, 1.0)),
+                               std::log10(std::max(metals / mass, 1e-6)),
+                               -0.5 * t.data.residual(x.col(n)).squaredNorm()};
+      for (std::size_t q = 0; q < followed.size(); ++q) {
+        followed[q].resize(std::max(followed[q].size(), std::size_t(first + n + 1)));
+        followed[q][std::size_t(first + n)].push_back(values[q]);
+      }
+    }
+  }
+
+  Diagnostics diagnostics() const {
+    Diagnostics d{{{"langevin_accepted", accepted}}, ""};
+    std::ostringstream sentence;
+    sentence << "Langevin moves accepted: " << std::round(100 * accepted) << " %";
+    for (std::size_t q = 0; q < names.size(); ++q) {
+      if (followed[q].size() < 2 || followed[q][0].size() < 4) continue;
+      const double r_hat = split_r_hat(followed[q]), ess = effective_draws(followed[q]);
+      d.attributes.emplace_back("r_hat_" + names[q], r_hat);
+      d.attributes.emplace_back("effective_draws_" + names[q], ess);
+      sentence << "; " << names[q] << ": R-hat " << r_hat << ", " << std::round(ess)
+               << " effective draws";
+    }
+    d.sentence = sentence.str();
+    return d;
+  }
+};
+
+// A method from how it draws; `steps` of its own a batch.
+Method with_moves(const Posterior& p, const MethodOptions& o, const ChainOptions& chains,
+                  std::shared_ptr<const Target> target, Method m,
+                  const std::function<Draw(const std::function<void()>& step_done)>& draw) {
+  if (o.langevin.moves == 0) {
+    m.run = [=, &prior = p.prior](auto& step_done) {
+      return histories_in_batches(prior, chains, draw(step_done));
+    };
+    return m;
+  }
+  const auto moves = std::make_shared<Moves>();
+  LangevinOptions langevin = o.langevin;
+  langevin.seed = chains.seed;
+  m.evaluations += 1 + 2 * langevin.moves;
+  m.steps += langevin.moves;
+  m.run = [=, &prior = p.prior](auto& step_done) {
+    const Draw first_draw = draw(step_done);
+    return histories_in_batches(prior, chains, [&](std::int64_t first, std::int64_t count) {
+      const Eigen::MatrixXd x = first_draw(first, count);
+      std::vector<Eigen::MatrixXd> covariances;
+      for (Eigen::Index n = 0; n < count; ++n)
+        covariances.push_back(
+            local_covariance(target->denoiser, target->data, x.col(n), langevin.sigma));
+      const LangevinDraws moved = langevin_moves(
+          target->denoiser, target->data, x, covariances, first, langevin,
+          [&](const Eigen::MatrixXd& x) { moves->follow(prior, *target, x, first); }, step_done);
+      moves->accepted += moved.accepted * double(count) / double(chains.count);
+      return moved.x;
+    });
+  };
+  m.diagnose = [=, before = m.diagnose] {
+    Diagnostics all = before();
+    const Diagnostics more = moves->diagnostics();
+    all.attributes.insert(all.attributes.end(), more.attributes.begin(), more.attributes.end());
+    all.sentence += (all.sentence.empty() ? "" : "; ") + more.sentence;
+    return all;
+  };
+  return m;
+}
+
 Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
-  const auto data = std::make_shared<CompressedSpectrum>(p.model, p.log_z_nodes, p.likelihood,
-                                                         p.prior.normalization);
-  const auto denoiser = std::make_shared<NetworkDenoiser>(p.prior);
+  const auto target = std::make_shared<const Target>(p);
   std::shared_ptr<ConditionalPrior> conditional;
   if (o.covariance == "mixture")
-    conditional = std::make_shared<MixtureConditional>(mixture_of(p.prior));
+    conditional = std::make_shared<MixtureConditional>(*target->mixture);
   else
-    conditional = std::make_shared<JacobianConditional>(*denoiser);
-  const auto accepted = std::make_shared<std::vector<double>>();
+    conditional = std::make_shared<JacobianConditional>(target->denoiser);
+  DkpsOptions options = o.dkps;
+  options.sigma_max = p.prior.sde.sigma_max;
+  options.sigma_min = p.prior.sde.sigma_min;
+  options.levels = chains.steps;
+  options.seed = chains.seed;
+  const auto accepted = std::make_shared<std::vector<double>>(std::size_t(chains.steps), 0.0);
   Method m{o.name, chains.steps, chains.steps, {}, {}};
-  m.run = [=, &prior = p.prior](auto& step_done) {
-    return run_dkps(prior, *conditional, *data, o.dkps, chains, *accepted, step_done);
-  };
   m.few = [=](std::int64_t count) { // the two ends of the levels: half a level each
-    DkpsOptions few = o.dkps;
+    DkpsOptions few = options;
     few.levels = 2;
-    sample_dkps(*denoiser, *conditional, *data, 0, (count + 1) / 2, few);
+    sample_dkps(target->denoiser, *conditional, target->data, 0, (count + 1) / 2, few);
   };
   m.diagnose = [=] {
     std::ostringstream sentence;
@@ -69,19 +172,58 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
              << " % at the first noise level, " << std::round(100 * accepted->back())
              << " % at the last";
     return Diagnostics{
-        {{"data_dimensions", std::int64_t(data->size())},
+        {{"data_dimensions", std::int64_t(target->data.size())},
          {"covariance", o.covariance},
          {"acceptance_last_level", accepted->back()},
          {"acceptance_least", *std::min_element(accepted->begin(), accepted->end())}},
         sentence.str()};
   };
-  return m;
+  return with_moves(p, o, chains, target, m, [=](const auto& step_done) -> Draw {
+    return [=](std::int64_t first, std::int64_t count) {
+      const DkpsDraws draws = sample_dkps(target->denoiser, *conditional, target->data, first,
+                                          count, options, step_done);
+      for (std::size_t i = 0; i < accepted->size(); ++i)
+        (*accepted)[i] += draws.accepted[i] * double(count) / double(chains.count);
+      return draws.x;
+    };
+  });
+}
+
+Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
+  const auto target = std::make_shared<const Target>(p);
+  const GuidedOptions options{.guidance = guidance_named(o.name),
+                              .integrator = integrator_named(o.integrator),
+                              .sigma_max = p.prior.sde.sigma_max,
+                              .sigma_min = p.prior.sde.sigma_min,
+                              .levels = chains.steps,
+                              .seed = chains.seed};
+  Method m{o.name, evaluations(options), chains.steps, {}, {}};
+  m.few = [=](std::int64_t count) {
+    const Eigen::MatrixXd x = Eigen::MatrixXd::Zero(target->denoiser.dimension(), count);
+    likelihood_score(options.guidance, target->denoiser, target->data, x, 1,
+                     target->denoiser.mean(x, 1));
+  };
+  m.diagnose = [=] {
+    return Diagnostics{
+        {{"data_dimensions", std::int64_t(target->data.size())}, {"integrator", o.integrator}}, ""};
+  };
+  return with_moves(p, o, chains, target, m, [=](const auto& step_done) -> Draw {
+    return [=](std::int64_t first, std::int64_t count) {
+      return sample_guided(target->denoiser, target->data, first, count, options, step_done);
+    };
+  });
+}
+
+// Levels at which bench/posterior finds the method's error in steps small beside its bias.
+int default_steps(const std::string& method) {
+  if (method == "dkps" || method == "tmpd") return 50;
+  return method == "pigdm" ? 200 : method == "cla" ? 400 : 1000;
 }
 
 } // namespace
 
 Method prior_method(const nn::Prior& prior, const std::string& sampler, const ChainOptions& o) {
-  Method m = guided("prior", prior, nn::prior_score(*prior.network, prior.sde), o);
+  Method m = by_score("prior", prior, nn::prior_score(*prior.network, prior.sde), o);
   if (sampler == "euler-maruyama") return m;
   m.evaluations = 2 * o.steps - 1;
   m.steps = o.steps;
@@ -91,15 +233,20 @@ Method prior_method(const nn::Prior& prior, const std::string& sampler, const Ch
 
 Method posterior_method(const Posterior& posterior, const MethodOptions& o, ChainOptions chains) {
   check(o, posterior.prior);
-  const bool dkps = o.name == "dkps";
-  chains.steps = o.steps.value_or(dkps ? 50 : 1000);
-  return dkps ? by_dkps(posterior, o, chains) : by_cla_diagonal(posterior, o, chains);
+  chains.steps = o.steps.value_or(default_steps(o.name));
+  if (o.name == "dkps") return by_dkps(posterior, o, chains);
+  if (o.name == "cla-diagonal") return by_cla_diagonal(posterior, o, chains);
+  return by_guidance(posterior, o, chains);
 }
 
 void check(const MethodOptions& o, const nn::Prior& prior) {
   require(o.name != "cla-diagonal" || prior.normalization.sfr == nn::SfrVariable::linear,
           "its star-formation rates are ", name_of(prior.normalization.sfr),
           ", with which --method cla-diagonal does not work; train a prior with --published");
+  require(o.name != "cla-diagonal" || o.langevin.moves == 0,
+          "--langevin-moves goes with the other methods, not with cla-diagonal");
+  require(o.name != "dkps" || o.covariance != "mixture" || prior.mixture,
+          "it holds no mixture; give --covariance jacobian, or train it with --mixture");
 }
 
 } // namespace lookback::tools

@@ -5,6 +5,9 @@
 #include "nn/posterior.hpp"
 #include "physics/galaxy_model.hpp"
 #include "tools/inference/chains.hpp"
+#include "tools/inference/dkps.hpp"
+#include "tools/inference/guided.hpp"
+#include "tools/inference/langevin.hpp"
 #include "tools/inference/spectrum_likelihood.hpp"
 
 #include <optional>
@@ -15,11 +18,12 @@
 namespace lookback::tools {
 
 struct MethodOptions {
-  std::string name = "dkps"; // or cla-diagonal
+  std::string name = "dkps"; // or tmpd, pigdm, cla, dps, cla-diagonal
   std::optional<int> steps;  // or noise levels; none: as many as the method needs
-  std::string covariance = "mixture";
+  std::string covariance = "mixture", integrator = "ancestral";
   nn::DiagonalCla::Options cla;
   DkpsOptions dkps;
+  LangevinOptions langevin{.moves = 0}; // after any method but cla-diagonal
 };
 
 // What a run says of itself: attributes of the samples file, and a sentence for the user or none.
