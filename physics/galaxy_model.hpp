@@ -39,6 +39,7 @@ public:
   Eigen::Index pixels() const { return basis_.pixels(); }
   double redshift() const { return nuisance_.redshift; }
   double a_v() const { return nuisance_.a_v; }
+  const Nuisance& nuisance() const { return nuisance_; }
   const ObservedBins& observed_bins() const { return observed_; }
 
   // [pixels] 1 where the grid covers the pixel's rest wavelength; elsewhere the flux is 0, never

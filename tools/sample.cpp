@@ -88,8 +88,10 @@ void sample(Options& o, CommandLine& line) {
     likelihood.emplace(*galaxy->model, prior.normalization, measurements(*galaxy));
   }
   const Method method =
-      posterior ? posterior_method({prior, *galaxy->model, galaxy->grid.log_z_zsun, *likelihood},
-                                   o.method, o.chains)
+      posterior ? posterior_method(
+                      {prior, *galaxy->model, galaxy->grid.log_z_zsun, *likelihood, galaxy->free,
+                       [&](const physics::Nuisance& n) { return galaxy->model_at(n); }},
+                      o.method, o.chains)
                 : prior_method(prior, o.sampler, o.chains);
   log.say("sample: ", o.chains.count, " draws from the ",
           posterior ? "posterior by " + method.name : std::string("prior"), ", ",
@@ -101,7 +103,9 @@ void sample(Options& o, CommandLine& line) {
 
   const std::int64_t batches = (o.chains.count + o.chains.batch - 1) / o.chains.batch;
   Progress progress(log, method.steps * batches, "sampling");
-  const Eigen::MatrixXd histories = method.run([&] { progress.advance(); });
+  const Eigen::MatrixXd draws = method.run([&] { progress.advance(); });
+  const Eigen::MatrixXd histories = draws.topRows(2 * prior.length),
+                        free = draws.bottomRows(draws.rows() - histories.rows());
 
   Samples samples;
   samples.posterior = posterior;
@@ -120,7 +124,7 @@ void sample(Options& o, CommandLine& line) {
   if (!posterior || o.method.name == "cla-diagonal")
     samples.attributes.emplace_back("sampler", o.sampler);
   if (posterior) {
-    const double chi2 = add_galaxy(samples, histories, *galaxy, *likelihood);
+    const double chi2 = add_galaxy(samples, histories, free, *galaxy, *likelihood);
     samples.attributes.emplace_back("sha256_ssp", sha256_of_file(o.galaxy.ssp));
     samples.attributes.emplace_back("sha256_spectrum", sha256_of_file(o.galaxy.spectrum));
     log.say("sample: median reduced chi2 ", chi2);

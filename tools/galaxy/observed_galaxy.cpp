@@ -6,6 +6,7 @@
 #include "tools/files/in_file.hpp"
 #include "tools/files/mask_ranges.hpp"
 #include "tools/files/ssp.hpp"
+#include "tools/files/text_numbers.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -106,7 +107,8 @@ void make_model(Galaxy& g, const ModelOptions& o, std::vector<std::string>& note
   set_line_spread(g, o, notes);
   g.instrument.dust_emission =
       dust_emission(o, g.grid, reddest_rest_angstrom(g), g.a_v.value, notes);
-  g.model.emplace(g.grid, g.bins, g.nuisance(), g.instrument, age_rule(o));
+  g.age_rule = age_rule(o);
+  g.model.emplace(g.model_at(g.nuisance()));
   const std::size_t pixels = obs.mask.size();
   for (std::size_t p = 0; p < pixels; ++p)
     if (!g.model->inside()[p]) obs.mask[p] |= mask_outside_grid;
@@ -114,6 +116,32 @@ void make_model(Galaxy& g, const ModelOptions& o, std::vector<std::string>& note
     require(g.model->inside()[pixels + b], "the band ", g.photometry[b].band.name,
             " lies outside the SSP grid at redshift ", g.redshift.value, "; leave it out");
   require_usable(obs);
+}
+
+NuisancePrior range(const std::string& option, double physics::Nuisance::*parameter,
+                    const std::string& text) {
+  const auto ends = number_range(text);
+  require(ends && ends->first >= 0 && ends->first < ends->second, option, " is '", text,
+          "'; expected LO:HI, two numbers from 0 on, the second larger");
+  return even_prior(parameter, ends->first, ends->second);
+}
+
+void set_free(Galaxy& g, const GalaxyOptions& o) {
+  const auto centre = [](const NuisancePrior& p) { return 0.5 * (p.low + p.high); };
+  if (!o.a_v_range.empty()) {
+    require(!o.a_v, "--a-v and --a-v-range exclude each other");
+    g.free.push_back(range("--a-v-range", &physics::Nuisance::a_v, o.a_v_range));
+    g.a_v = {centre(g.free.back()), "centre of --a-v-range"};
+  }
+  if (o.redshift_error)
+    g.free.push_back(
+        gaussian_prior(&physics::Nuisance::redshift, g.redshift.value, *o.redshift_error));
+  if (!o.sigma_v_range.empty()) {
+    require(!o.model.sigma_v_km_per_s, "--sigma-v and --sigma-v-range exclude each other");
+    g.free.push_back(
+        range("--sigma-v-range", &physics::Nuisance::sigma_v_km_per_s, o.sigma_v_range));
+    g.sigma_v = {centre(g.free.back()), "centre of --sigma-v-range"};
+  }
 }
 
 // With photometry the order 0 is free too: bands measure the scale that the slit or fibre loses.
@@ -138,6 +166,13 @@ void add_galaxy_options(Command& line, GalaxyOptions& o) {
   line.option("--redshift", o.redshift, "Z", "in place of the spectrum's");
   line.option("--a-v", o.a_v, "MAG",
               "Calzetti attenuation; default: FIREFLY's or the mock's own, else 0");
+  line.option("--a-v-range", o.a_v_range, "LO:HI",
+              "draw A_V with the history, evenly distributed beforehand");
+  line.option("--redshift-error", o.redshift_error, "DZ",
+              "draw the redshift with the history, Gaussian about its value")
+      ->check(in_range(1e-9, 1.0));
+  line.option("--sigma-v-range", o.sigma_v_range, "LO:HI",
+              "draw the stars' velocity dispersion [km/s] with the history");
   line.option("--firefly", o.firefly, "FILE",
               "MaNGA FIREFLY catalogue: its redshift and A_V = 4.05 E(B-V), for comparison its "
               "history");
@@ -184,6 +219,7 @@ Galaxy open_galaxy(const GalaxyOptions& o, const std::vector<double>& bin_edges_
   g.redshift = chosen(o.redshift, firefly_redshift, obs.redshift);
   g.a_v = chosen(o.a_v, firefly_a_v, obs.a_v);
   g.sigma_v = chosen(o.model.sigma_v_km_per_s, NAN, obs.velocity_dispersion_km_s);
+  set_free(g, o);
   obs.a_v = g.a_v.value;
   if (!o.photometry.empty()) g.photometry = read_photometry(o.photometry);
   g.grid = read_ssp(o.ssp);

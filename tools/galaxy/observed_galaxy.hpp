@@ -7,6 +7,7 @@
 #include "tools/files/observation.hpp"
 #include "tools/files/photometry_table.hpp"
 #include "tools/galaxy/model_options.hpp"
+#include "tools/inference/nuisance.hpp"
 #include "tools/inference/spectrum_likelihood.hpp"
 
 namespace lookback::tools {
@@ -16,6 +17,9 @@ struct GalaxyOptions {
   std::string plateifu;   // in the FIREFLY catalogue
   std::int64_t index = 0; // row of a lookback-spectra file
   std::optional<double> redshift, a_v;
+  // Drawn with the history: even within LO:HI, Gaussian about the redshift.
+  std::string a_v_range, sigma_v_range;
+  std::optional<double> redshift_error;
   std::string mask_policy = "and";
   std::vector<std::string> masks; // ranges and files of ranges
   bool keep_emission_lines = false, air = false;
@@ -43,9 +47,14 @@ struct Galaxy {
   std::string lsf_from;          // "file", "option", or why there is none
   physics::Instrument instrument;
   std::optional<physics::GalaxyModel> model;
-  Eigen::MatrixXd calibration; // [pixels + bands, K] modes; or empty
+  Eigen::MatrixXd calibration;     // [pixels + bands, K] modes; or empty
+  std::vector<NuisancePrior> free; // parameters to be drawn; the model has their centres
+  physics::AgeRule age_rule;
 
   physics::Nuisance nuisance() const { return {a_v.value, redshift.value, sigma_v.value}; }
+  physics::GalaxyModel model_at(const physics::Nuisance& nuisance) const {
+    return {grid, bins, nuisance, instrument, age_rule};
+  }
 };
 
 // `notes` receives one sentence each for what the user should know. Errors: no grid; a redshift

@@ -1,5 +1,6 @@
 #include "tools/galaxy/posterior_samples.hpp"
 
+#include "engine/parallel.hpp"
 #include "physics/cosmology.hpp"
 
 namespace lookback::tools {
@@ -41,6 +42,31 @@ void add_bands(Samples& samples, const Eigen::MatrixXd& flux, const Galaxy& g) {
   }
 }
 
+Eigen::MatrixXd model_spectra(const Galaxy& g, const Eigen::MatrixXd& histories,
+                              const Eigen::MatrixXd& free) {
+  if (g.free.empty()) return g.model->value(histories);
+  Eigen::MatrixXd flux(g.model->outputs(), histories.cols());
+  parallel_for(histories.cols(), [&](std::int64_t n) {
+    physics::Nuisance nuisance = g.nuisance();
+    for (std::size_t q = 0; q < g.free.size(); ++q)
+      nuisance.*g.free[q].parameter = free(Eigen::Index(q), n);
+    flux.col(n) = g.model_at(nuisance).value(histories.col(n));
+  });
+  return flux;
+}
+
+void add_free(Samples& samples, const Galaxy& g, const Eigen::MatrixXd& free) {
+  using N = physics::Nuisance;
+  for (std::size_t q = 0; q < g.free.size(); ++q)
+    for (const auto& [parameter, name, unit] :
+         {std::tuple(&N::a_v, "a_v", "mag"), std::tuple(&N::redshift, "redshift", ""),
+          std::tuple(&N::sigma_v_km_per_s, "sigma_v_km_s", "km/s")}) {
+      if (g.free[q].parameter != parameter) continue;
+      const Eigen::VectorXd values = free.row(Eigen::Index(q)).transpose();
+      samples.quantities.push_back({name, unit, {values.begin(), values.end()}});
+    }
+}
+
 void add_firefly(Samples& samples, const Galaxy& g) {
   if (!g.firefly) return;
   const FireflyHistory history = summed_history(*g.firefly, g.bins);
@@ -65,9 +91,10 @@ void add_histories(Samples& samples, const Eigen::MatrixXd& histories,
   add_derived(samples, histories, model);
 }
 
-double add_galaxy(Samples& samples, const Eigen::MatrixXd& histories, const Galaxy& g,
-                  const SpectrumLikelihood& likelihood) {
-  const Eigen::MatrixXd flux = g.model->value(histories);
+double add_galaxy(Samples& samples, const Eigen::MatrixXd& histories, const Eigen::MatrixXd& free,
+                  const Galaxy& g, const SpectrumLikelihood& likelihood) {
+  const Eigen::MatrixXd flux = model_spectra(g, histories, free);
+  add_free(samples, g, free);
   const auto pixels = Eigen::Index(g.observation.flux.size());
   const Eigen::VectorXd chi2 = likelihood.chi2(flux);
   const Eigen::VectorXd reduced = chi2 / double(likelihood.pixels());

@@ -13,8 +13,9 @@ void add_histories(Samples& samples, const Eigen::MatrixXd& histories,
                    const physics::DerivedModel& model);
 
 // Adds the observation, model spectra and bands, chi^2 of every draw, and what was chosen for the
-// galaxy; returns the median reduced chi^2.
-double add_galaxy(Samples& samples, const Eigen::MatrixXd& histories, const Galaxy& galaxy,
-                  const SpectrumLikelihood& likelihood);
+// galaxy; returns the median reduced chi^2. `free` [galaxy.free, draws] are the values drawn of
+// those parameters.
+double add_galaxy(Samples& samples, const Eigen::MatrixXd& histories, const Eigen::MatrixXd& free,
+                  const Galaxy& galaxy, const SpectrumLikelihood& likelihood);
 
 } // namespace lookback::tools

@@ -10,14 +10,16 @@ Eigen::MatrixXd histories_in_batches(
     const std::function<Eigen::MatrixXd(std::int64_t first, std::int64_t count)>& draw) {
   require(prior.config.channels == 2, "sample: the prior has ", prior.config.channels,
           " channels; expected 2 (SFR, log Z)");
-  Eigen::MatrixXd histories(2 * prior.length, o.count);
+  const Eigen::Index rows = 2 * prior.length;
+  Eigen::MatrixXd histories;
   for (std::int64_t first = 0; first < o.count; first += o.batch) {
     const std::int64_t count = std::min(o.batch, o.count - first);
     const Eigen::MatrixXd x = draw(first, count);
+    histories.conservativeResize(x.rows(), o.count);
     for (Eigen::Index n = 0; n < count; ++n) {
-      const auto h =
-          nn::history_of({x.col(n).data(), std::size_t(x.rows())}, prior.normalization, 2);
-      histories.col(first + n) = Eigen::VectorXd::Map(h.data(), x.rows());
+      const auto h = nn::history_of({x.col(n).data(), std::size_t(rows)}, prior.normalization, 2);
+      histories.col(first + n) << Eigen::VectorXd::Map(h.data(), rows),
+          x.col(n).tail(x.rows() - rows);
     }
   }
   return histories;

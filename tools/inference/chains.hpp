@@ -19,7 +19,8 @@ struct ChainOptions {
 
 // Calls draw(first, count) for each batch of chains; the x [2 L, count] it returns, of samples x[L,
 // 2], become histories in physical units: one column a chain, rows 0 .. L-1 SFR [Msun/yr], rows L
-// .. 2L-1 log10(Z/Zsun). Errors: a prior of other channels.
+// .. 2L-1 log10(Z/Zsun). Rows of x after the 2 L stay as they are. Errors: a prior of other
+// channels.
 Eigen::MatrixXd histories_in_batches(
     const nn::Prior& prior, const ChainOptions& options,
     const std::function<Eigen::MatrixXd(std::int64_t first, std::int64_t count)>& draw);

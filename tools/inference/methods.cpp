@@ -48,13 +48,35 @@ Method by_cla_diagonal(const Posterior& p, const MethodOptions& o, const ChainOp
 
 // What the methods on compressed data share; kept alive by the functions that use it.
 struct Target {
-  CompressedSpectrum data;
-  NetworkDenoiser denoiser;
+  std::vector<NuisancePrior> free;
+  std::unique_ptr<WhitenedData> data;
+  NetworkDenoiser network;
+  std::unique_ptr<JointDenoiser> joint;
   std::optional<GaussianMixture> mixture;
 
-  explicit Target(const Posterior& p)
-      : data(p.model, p.log_z_nodes, p.likelihood, p.prior.normalization), denoiser(p.prior) {
+  explicit Target(const Posterior& p) : free(p.free), network(p.prior) {
+    const nn::Normalization& variables = p.prior.normalization;
+    if (free.empty())
+      data = std::make_unique<CompressedSpectrum>(p.model, p.log_z_nodes, p.likelihood, variables);
+    else
+      data = std::make_unique<NuisanceSpectrum>(p.model_at, p.model.nuisance(), free, p.log_z_nodes,
+                                                p.likelihood, variables);
+    joint = std::make_unique<JointDenoiser>(network, more());
     if (p.prior.mixture) mixture = mixture_of(p.prior);
+  }
+
+  Eigen::Index more() const { return Eigen::Index(free.size()); }
+  const Denoiser& denoiser() const { return *joint; }
+  std::shared_ptr<ConditionalPrior> conditional(const std::string& covariance) const {
+    if (covariance == "mixture")
+      return std::make_shared<JointConditional>(std::make_shared<MixtureConditional>(*mixture),
+                                                more());
+    return std::make_shared<JacobianConditional>(denoiser());
+  }
+  // Rows of histories_in_batches() that are still u.
+  void to_values(Eigen::MatrixXd& draws) const {
+    for (std::size_t q = 0; q < free.size(); ++q)
+      for (double& u : draws.row(draws.rows() - more() + Eigen::Index(q))) u = free[q].value(u);
   }
 };
 
@@ -72,7 +94,7 @@ struct Moves {
               std::int64_t first) {
     for (Eigen::Index n = 0; n < x.cols(); ++n) {
       const auto h =
-          nn::history_of({x.col(n).data(), std::size_t(x.rows())}, prior.normalization, 2);
+          nn::history_of({x.col(n).data(), std::size_t(2 * prior.length)}, prior.normalization, 2);
       const std::size_t bins = h.size() / 2;
       double mass = 0, metals = 0;
       for (std::size_t i = 0; i < bins; ++i) {
@@ -82,7 +104,7 @@ struct Moves {
       }
       const double values[] = {std::log10(std::max(mass, 1.0)),
                                std::log10(std::max(metals / mass, 1e-6)),
-                               -0.5 * t.data.residual(x.col(n)).squaredNorm()};
+                               -0.5 * t.data->residual(x.col(n)).squaredNorm()};
       for (std::size_t q = 0; q < followed.size(); ++q) {
         followed[q].resize(std::max(followed[q].size(), std::size_t(first + n + 1)));
         followed[q][std::size_t(first + n)].push_back(values[q]);
@@ -113,7 +135,9 @@ Method with_moves(const Posterior& p, const MethodOptions& o, const ChainOptions
                   const std::function<Draw(const std::function<void()>& step_done)>& draw) {
   if (o.langevin.moves == 0) {
     m.run = [=, &prior = p.prior](auto& step_done) {
-      return histories_in_batches(prior, chains, draw(step_done));
+      Eigen::MatrixXd draws = histories_in_batches(prior, chains, draw(step_done));
+      target->to_values(draws);
+      return draws;
     };
     return m;
   }
@@ -124,18 +148,22 @@ Method with_moves(const Posterior& p, const MethodOptions& o, const ChainOptions
   m.steps += langevin.moves;
   m.run = [=, &prior = p.prior](auto& step_done) {
     const Draw first_draw = draw(step_done);
-    return histories_in_batches(prior, chains, [&](std::int64_t first, std::int64_t count) {
-      const Eigen::MatrixXd x = first_draw(first, count);
-      std::vector<Eigen::MatrixXd> covariances;
-      for (Eigen::Index n = 0; n < count; ++n)
-        covariances.push_back(
-            local_covariance(target->denoiser, target->data, x.col(n), langevin.sigma));
-      const LangevinDraws moved = langevin_moves(
-          target->denoiser, target->data, x, covariances, first, langevin,
-          [&](const Eigen::MatrixXd& x) { moves->follow(prior, *target, x, first); }, step_done);
-      moves->accepted += moved.accepted * double(count) / double(chains.count);
-      return moved.x;
-    });
+    Eigen::MatrixXd draws =
+        histories_in_batches(prior, chains, [&](std::int64_t first, std::int64_t count) {
+          const Eigen::MatrixXd x = first_draw(first, count);
+          std::vector<Eigen::MatrixXd> covariances;
+          for (Eigen::Index n = 0; n < count; ++n)
+            covariances.push_back(
+                local_covariance(target->denoiser(), *target->data, x.col(n), langevin.sigma));
+          const LangevinDraws moved = langevin_moves(
+              target->denoiser(), *target->data, x, covariances, first, langevin,
+              [&](const Eigen::MatrixXd& x) { moves->follow(prior, *target, x, first); },
+              step_done);
+          moves->accepted += moved.accepted * double(count) / double(chains.count);
+          return moved.x;
+        });
+    target->to_values(draws);
+    return draws;
   };
   m.diagnose = [=, before = m.diagnose] {
     Diagnostics all = before();
@@ -149,11 +177,7 @@ Method with_moves(const Posterior& p, const MethodOptions& o, const ChainOptions
 
 Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
   const auto target = std::make_shared<const Target>(p);
-  std::shared_ptr<ConditionalPrior> conditional;
-  if (o.covariance == "mixture")
-    conditional = std::make_shared<MixtureConditional>(*target->mixture);
-  else
-    conditional = std::make_shared<JacobianConditional>(target->denoiser);
+  const auto conditional = target->conditional(o.covariance);
   DkpsOptions options = o.dkps;
   options.sigma_max = p.prior.sde.sigma_max;
   options.sigma_min = p.prior.sde.sigma_min;
@@ -164,7 +188,7 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   m.few = [=](std::int64_t count) { // the two ends of the levels: half a level each
     DkpsOptions few = options;
     few.levels = 2;
-    sample_dkps(target->denoiser, *conditional, target->data, 0, (count + 1) / 2, few);
+    sample_dkps(target->denoiser(), *conditional, *target->data, 0, (count + 1) / 2, few);
   };
   m.diagnose = [=] {
     std::ostringstream sentence;
@@ -172,7 +196,7 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
              << " % at the first noise level, " << std::round(100 * accepted->back())
              << " % at the last";
     return Diagnostics{
-        {{"data_dimensions", std::int64_t(target->data.size())},
+        {{"data_dimensions", std::int64_t(target->data->size())},
          {"covariance", o.covariance},
          {"acceptance_last_level", accepted->back()},
          {"acceptance_least", *std::min_element(accepted->begin(), accepted->end())}},
@@ -180,7 +204,7 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   };
   return with_moves(p, o, chains, target, m, [=](const auto& step_done) -> Draw {
     return [=](std::int64_t first, std::int64_t count) {
-      const DkpsDraws draws = sample_dkps(target->denoiser, *conditional, target->data, first,
+      const DkpsDraws draws = sample_dkps(target->denoiser(), *conditional, *target->data, first,
                                           count, options, step_done);
       for (std::size_t i = 0; i < accepted->size(); ++i)
         (*accepted)[i] += draws.accepted[i] * double(count) / double(chains.count);
@@ -199,17 +223,18 @@ Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOption
                               .seed = chains.seed};
   Method m{o.name, evaluations(options), chains.steps, {}, {}};
   m.few = [=](std::int64_t count) {
-    const Eigen::MatrixXd x = Eigen::MatrixXd::Zero(target->denoiser.dimension(), count);
-    likelihood_score(options.guidance, target->denoiser, target->data, x, 1,
-                     target->denoiser.mean(x, 1));
+    const Eigen::MatrixXd x = Eigen::MatrixXd::Zero(target->denoiser().dimension(), count);
+    likelihood_score(options.guidance, target->denoiser(), *target->data, x, 1,
+                     target->denoiser().mean(x, 1));
   };
   m.diagnose = [=] {
     return Diagnostics{
-        {{"data_dimensions", std::int64_t(target->data.size())}, {"integrator", o.integrator}}, ""};
+        {{"data_dimensions", std::int64_t(target->data->size())}, {"integrator", o.integrator}},
+        ""};
   };
   return with_moves(p, o, chains, target, m, [=](const auto& step_done) -> Draw {
     return [=](std::int64_t first, std::int64_t count) {
-      return sample_guided(target->denoiser, target->data, first, count, options, step_done);
+      return sample_guided(target->denoiser(), *target->data, first, count, options, step_done);
     };
   });
 }
@@ -235,6 +260,9 @@ Method posterior_method(const Posterior& posterior, const MethodOptions& o, Chai
   check(o, posterior.prior);
   chains.steps = o.steps.value_or(default_steps(o.name));
   if (o.name == "dkps") return by_dkps(posterior, o, chains);
+  require(
+      o.name != "cla-diagonal" || posterior.free.empty(),
+      "--method cla-diagonal keeps A_V, redshift and dispersion fixed; leave their ranges away");
   if (o.name == "cla-diagonal") return by_cla_diagonal(posterior, o, chains);
   return by_guidance(posterior, o, chains);
 }

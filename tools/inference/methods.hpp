@@ -8,6 +8,7 @@
 #include "tools/inference/dkps.hpp"
 #include "tools/inference/guided.hpp"
 #include "tools/inference/langevin.hpp"
+#include "tools/inference/nuisance_spectrum.hpp"
 #include "tools/inference/spectrum_likelihood.hpp"
 
 #include <optional>
@@ -37,6 +38,7 @@ struct Method {
   std::string name;
   std::int64_t evaluations; // of the network, a chain
   std::int64_t steps;       // calls of `step_done` a batch
+  // One column a chain: SFR [Msun/yr], log10(Z/Zsun), and the posterior's free parameters.
   std::function<Eigen::MatrixXd(const std::function<void()>& step_done)> run;
   std::function<void(std::int64_t chains)> few; // one evaluation, to time it
   std::function<Diagnostics()> diagnose = [] { return Diagnostics{}; }; // after the run
@@ -51,6 +53,9 @@ struct Posterior {
   const physics::GalaxyModel& model;
   const Eigen::VectorXd& log_z_nodes; // of the SSP grid
   const SpectrumLikelihood& likelihood;
+  // Parameters of the galaxy to be drawn with the history, and the model at others than its own.
+  std::vector<NuisancePrior> free;
+  ModelAt model_at;
 };
 // `options.steps` goes before `chains.steps`. Errors: those of check().
 Method posterior_method(const Posterior& posterior, const MethodOptions& options,

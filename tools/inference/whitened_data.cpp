@@ -33,15 +33,56 @@ std::span<const double> numbers(const VectorXd& x) {
 
 } // namespace
 
+VectorXd Populations::spectrum(const MatrixXd& r, const VectorXd& x,
+                               const nn::Normalization& normalization) const {
+  const std::vector<double> h = nn::history_of(numbers(x), normalization, 2);
+  VectorXd sum = VectorXd::Zero(r.rows());
+  for (Index i = 0; i < formed; ++i) {
+    const double sfr = h[std::size_t(i)];
+    const auto at = physics::metallicity_nodes(h[std::size_t(bins + i)], log_z_nodes);
+    sum += sfr * (1 - at.share) * r.col(at.lower * formed + i);
+    sum += sfr * at.share * r.col(at.upper * formed + i);
+  }
+  return sum;
+}
+
+MatrixXd Populations::derivative(const MatrixXd& r, const VectorXd& x,
+                                 const nn::Normalization& normalization) const {
+  const std::vector<double> h = nn::history_of(numbers(x), normalization, 2);
+  MatrixXd j = MatrixXd::Zero(r.rows(), x.size()); // columns as h[C, L]
+  for (Index i = 0; i < formed; ++i) {
+    const auto at = physics::metallicity_nodes(h[std::size_t(bins + i)], log_z_nodes);
+    const auto lower = r.col(at.lower * formed + i), upper = r.col(at.upper * formed + i);
+    j.col(i) = (1 - at.share) * lower + at.share * upper;
+    j.col(bins + i) = h[std::size_t(i)] * at.slope * (upper - lower);
+  }
+  const nn::HistoryDerivative d = nn::history_derivative(numbers(x), normalization, 2);
+  VectorXd along = VectorXd::Zero(r.rows());
+  if (!d.along.empty()) along = j * VectorXd::Map(d.along.data(), x.size());
+  MatrixXd result(r.rows(), x.size()); // columns as x[L, C]
+  for (Index k = 0; k < x.size(); ++k) {
+    auto column = result.col(k % bins * 2 + k / bins);
+    column = d.diagonal[std::size_t(k)] * j.col(k);
+    if (!d.across.empty()) column += d.across[std::size_t(k)] * along;
+  }
+  return result;
+}
+
+MatrixXd whitened_populations(const physics::GalaxyModel& model, const VectorXd& log_z_nodes,
+                              const SpectrumLikelihood& likelihood) {
+  const MatrixXd data = likelihood.whitened_residual(MatrixXd::Zero(model.outputs(), 1));
+  const MatrixXd spectra = population_spectra(model, log_z_nodes);
+  return data.replicate(1, spectra.cols()) - likelihood.whitened_residual(spectra);
+}
+
 CompressedSpectrum::CompressedSpectrum(const physics::GalaxyModel& model,
                                        const VectorXd& log_z_nodes,
                                        const SpectrumLikelihood& likelihood,
                                        const nn::Normalization& normalization)
-    : normalization_(normalization), bins_(model.bins()), formed_(model.observed_bins().formed),
-      log_z_nodes_(log_z_nodes) {
+    : normalization_(normalization), populations_{model.bins(), model.observed_bins().formed,
+                                                  log_z_nodes} {
   const MatrixXd data = likelihood.whitened_residual(MatrixXd::Zero(model.outputs(), 1));
-  const MatrixXd b = data.replicate(1, log_z_nodes.size() * formed_) -
-                     likelihood.whitened_residual(population_spectra(model, log_z_nodes));
+  const MatrixXd b = whitened_populations(model, log_z_nodes, likelihood);
   const Eigen::SelfAdjointEigenSolver<MatrixXd> gram(b.transpose() * b);
   const VectorXd& square = gram.eigenvalues(); // increasing
   const double least = weakest * weakest * square[square.size() - 1];
@@ -55,36 +96,11 @@ CompressedSpectrum::CompressedSpectrum(const physics::GalaxyModel& model,
 }
 
 VectorXd CompressedSpectrum::residual(const VectorXd& x) const {
-  const std::vector<double> h = nn::history_of(numbers(x), normalization_, 2);
-  VectorXd residual = y_;
-  for (Index i = 0; i < formed_; ++i) {
-    const double sfr = h[std::size_t(i)];
-    const auto at = physics::metallicity_nodes(h[std::size_t(bins_ + i)], log_z_nodes_);
-    residual -= sfr * (1 - at.share) * r_.col(at.lower * formed_ + i);
-    residual -= sfr * at.share * r_.col(at.upper * formed_ + i);
-  }
-  return residual;
+  return y_ - populations_.spectrum(r_, x, normalization_);
 }
 
 MatrixXd CompressedSpectrum::jacobian(const VectorXd& x) const {
-  const std::vector<double> h = nn::history_of(numbers(x), normalization_, 2);
-  MatrixXd j = MatrixXd::Zero(size(), x.size()); // columns as h[C, L]
-  for (Index i = 0; i < formed_; ++i) {
-    const auto at = physics::metallicity_nodes(h[std::size_t(bins_ + i)], log_z_nodes_);
-    const auto lower = r_.col(at.lower * formed_ + i), upper = r_.col(at.upper * formed_ + i);
-    j.col(i) = (1 - at.share) * lower + at.share * upper;
-    j.col(bins_ + i) = h[std::size_t(i)] * at.slope * (upper - lower);
-  }
-  const nn::HistoryDerivative d = nn::history_derivative(numbers(x), normalization_, 2);
-  VectorXd along = VectorXd::Zero(size());
-  if (!d.along.empty()) along = j * VectorXd::Map(d.along.data(), x.size());
-  MatrixXd result(size(), x.size()); // columns as x[L, C]
-  for (Index k = 0; k < x.size(); ++k) {
-    auto column = result.col(k % bins_ * 2 + k / bins_);
-    column = d.diagonal[std::size_t(k)] * j.col(k);
-    if (!d.across.empty()) column += d.across[std::size_t(k)] * along;
-  }
-  return result;
+  return populations_.derivative(r_, x, normalization_);
 }
 
 } // namespace lookback::tools

@@ -29,6 +29,25 @@ private:
   Eigen::VectorXd y_;
 };
 
+// Populations of stars, one for each metallicity node and time bin that has formed, the bin running
+// fastest, and sums over them with the weights w of a history x[L, 2]: SFR times the two-node
+// weights of its metallicity.
+struct Populations {
+  Eigen::Index bins = 0, formed = 0;
+  Eigen::VectorXd log_z_nodes;
+
+  // r w(x) and its derivative by x, for r[rows, nodes * formed]: [rows] and [rows, 2 L].
+  Eigen::VectorXd spectrum(const Eigen::MatrixXd& r, const Eigen::VectorXd& x,
+                           const nn::Normalization& normalization) const;
+  Eigen::MatrixXd derivative(const Eigen::MatrixXd& r, const Eigen::VectorXd& x,
+                             const nn::Normalization& normalization) const;
+};
+
+// W B, the whitened spectrum of each population at 1 Msun/yr: [used, nodes * formed].
+Eigen::MatrixXd whitened_populations(const physics::GalaxyModel& model,
+                                     const Eigen::VectorXd& log_z_nodes,
+                                     const SpectrumLikelihood& likelihood);
+
 // An observed galaxy in the prior's variables x[L, 2]. The whitened spectrum is W B w(x), w the
 // weights of stellar populations and B the spectra of each; with W B = Q R, Q^T Q = 1, the numbers
 // are Q^T of the whitened data, and S = R w. Directions of W B that are weaker than 1e-7 of the
@@ -46,8 +65,7 @@ public:
 
 private:
   const nn::Normalization& normalization_;
-  Eigen::Index bins_, formed_;
-  Eigen::VectorXd log_z_nodes_;
+  Populations populations_;
   Eigen::MatrixXd r_; // [size, nodes * formed], the bin running fastest
   Eigen::VectorXd y_;
   double unexplained_ = 0;

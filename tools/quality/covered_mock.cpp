@@ -53,9 +53,9 @@ Drawn by_method(const MockInputs& in, const MockOptions& o, const physics::Nuisa
                 std::int64_t mock) {
   const VectorXd history = in.histories.col(mock);
   Drawn d{observe(in, o, nuisance, history, mock), {}, {}, {}, {}};
-  const Method method =
-      posterior_method({in.prior, d.galaxy->model, in.grid.log_z_zsun, d.galaxy->likelihood},
-                       o.method, {.count = o.draws, .seed = seed_of(in, mock, Use::posterior)});
+  const Method method = posterior_method(
+      {in.prior, d.galaxy->model, in.grid.log_z_zsun, d.galaxy->likelihood, {}, {}}, o.method,
+      {.count = o.draws, .seed = seed_of(in, mock, Use::posterior)});
   d.truth = variables_of(history, in.prior.normalization);
   d.posterior = variables_of(method.run([] {}), in.prior.normalization);
   d.diagnostics = method.diagnose();
