@@ -102,6 +102,7 @@ Inputs read_inputs(const Options& o, const CommandLine& line) {
                          : "--histories is missing, the truths (lookback-histories)");
   in.prior = nn::read_prior(o.prior, backend_for(line.common().device));
   in.bins.edges_gyr = in.prior.bin_edges_gyr;
+  require_bins(in.bins, in.redshift.second);
   in.grid = read_ssp(o.ssp);
   in.wavelength_angstrom = sdss_wavelengths();
   in_file(o.prior, [&] {

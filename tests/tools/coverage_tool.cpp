@@ -43,12 +43,14 @@ struct Bench {
   Words words(const std::string& name, const Words& more) const {
     return with({"--prior", prior, "--ssp", folder / "ssp.h5", "-o", folder / name}, more);
   }
-  Words exact(const std::string& name, const Words& more = {}) const {
-    return words(name, with({"--control", "exact", "--draws", "9", "--mocks", "6"}, more));
+  Words exact(const std::string& name, const Words& more = {}, const std::string& mocks = "6",
+              const std::string& draws = "9") const {
+    return words(name, with({"--control", "exact", "--mocks", mocks, "--draws", draws}, more));
   }
-  Words by_dkps(const std::string& name, const Words& more = {}) const {
-    return words(name, with({"--histories", folder / "histories.h5", "--draws", "4", "--mocks", "2",
-                             "--steps", "8"},
+  Words by_dkps(const std::string& name, const Words& more = {},
+                const std::string& mocks = "2") const {
+    return words(name, with({"--histories", folder / "histories.h5", "--draws", "4", "--steps", "8",
+                             "--mocks", mocks},
                             more));
   }
 };
@@ -136,11 +138,9 @@ TEST_CASE("the probability of a count in a binomial law is that of its tail, twi
 TEST_CASE("coverage passes exact posteriors and catches all planted failures") {
   const Bench b;
   const auto run = [&](const std::string& plant) {
-    return Bench::must_run("coverage",
-                           with(b.exact(plant + ".h5", {"--mocks", "30", "--draws", "31", "--plant",
-                                                        plant, "--seed", "3", "--quiet"}),
-                                {"--table", b.folder / (plant + ".csv")}))
-        .out;
+    const Words more = {
+        "--plant", plant, "--seed", "3", "--quiet", "--table", b.folder / (plant + ".csv")};
+    return Bench::must_run("coverage", b.exact(plant + ".h5", more, "30", "31")).out;
   };
   const std::string exact = run("none");
   CAPTURE(exact);
@@ -243,17 +243,17 @@ TEST_CASE("coverage refuses what it cannot use with one line and leaves nothing 
   check(b.exact("out.h5", {"--histories", b.folder / "histories.h5"}), "leave --histories away");
   check(b.exact("out.h5", {"--redshift", "0.2:0.1"}), "--redshift is '0.2:0.1'");
   check(b.exact("out.h5", {"--a-v", "-1:0"}), "expected a range LO:HI");
-  check(b.exact("out.h5", {"--redshift", "9:9"}), "time bins before the epoch of observation");
-  check(b.exact("out.h5", {"--page", b.folder / "missing/page.html"}), "missing");
-  check(b.by_dkps("out.h5", {"--mocks", "41"}), "--mocks 41 asks for more");
+  check(b.exact("out.h5", {"--redshift", "9:9"}), "only 3 time bins of the prior");
+  check(b.exact("out.h5", {"--quiet", "--page", b.folder / "missing/page.html"}), "missing");
+  check(b.by_dkps("out.h5", {}, "41"), "--mocks 41 asks for more");
   check(b.by_dkps("out.h5", {"--min-mass", "1e15"}), "has 0 histories that formed");
   check(b.by_dkps("out.h5", {"--method", "cla-diagonal"}), "--published");
   check(b.by_dkps("out.h5", {"--plnat", "shift"}), "did you mean --plant?");
   Bench::must_run("prepare",
                   {"synthetic", "--count", "5", "--bins", "32", "-o", b.folder / "other.h5"});
-  check(b.words("out.h5", {"--histories", b.folder / "other.h5", "--mocks", "2"}), "time bins");
-  Bench::must_run("coverage", b.exact("there.h5", {"--mocks", "2"}));
-  const ToolResult again = run_tool("coverage", b.exact("there.h5", {"--mocks", "2"}));
+  check(b.words("out.h5", {"--histories", b.folder / "other.h5"}), "time bins");
+  Bench::must_run("coverage", b.exact("there.h5"));
+  const ToolResult again = run_tool("coverage", b.exact("there.h5"));
   CHECK(again.exit_code == 2);
   CHECK_FALSE(std::filesystem::exists(b.folder / "there.h5.partial"));
 }
