@@ -197,6 +197,12 @@ TEST_CASE("a killed coverage goes on from the mocks it had done and reaches the 
   const ToolResult other = run_tool("coverage", b.exact("parts.h5", {"--quiet", "--seed", "1"}));
   CHECK(refused(other, out));
   CHECK(contains(other.err, "other options"));
+  const auto first = partial / "mock_0000000.h5";
+  std::filesystem::resize_file(first, 100);
+  const ToolResult broken = run_tool("coverage", b.exact("parts.h5", {"--quiet"}));
+  CHECK(refused(broken, out));
+  CHECK(contains(broken.err, first.string()));
+  std::filesystem::remove(first);
   const ToolResult rest = Bench::must_run("coverage", b.exact("parts.h5"));
   CHECK(contains(rest.err, "goes on after"));
   CHECK(same_bits(out, b.folder / "whole.h5"));
@@ -252,6 +258,9 @@ TEST_CASE("coverage refuses what it cannot use with one line and leaves nothing 
   Bench::must_run("prepare",
                   {"synthetic", "--count", "5", "--bins", "32", "-o", b.folder / "other.h5"});
   check(b.words("out.h5", {"--histories", b.folder / "other.h5"}), "time bins");
+  const ToolResult plan = Bench::must_run("coverage", b.exact("out.h5", {"--dry-run"}));
+  CHECK(contains(plan.err, "nothing is written in a dry run"));
+  CHECK_FALSE(std::filesystem::exists(b.folder / "out.h5.partial"));
   Bench::must_run("coverage", b.exact("there.h5"));
   const ToolResult again = run_tool("coverage", b.exact("there.h5"));
   CHECK(again.exit_code == 2);

@@ -37,7 +37,10 @@ struct Drawn {
   MatrixXd posterior; // [D, draws]
   Diagnostics diagnostics;
 
-  const WhitenedData& data() const { return linear ? (const WhitenedData&)*linear : galaxy->data; }
+  const WhitenedData& data() const {
+    if (linear) return *linear;
+    return galaxy->data;
+  }
 };
 
 std::unique_ptr<const MockGalaxy> observe(const MockInputs& in, const MockOptions& o,
