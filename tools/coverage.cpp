@@ -191,8 +191,11 @@ void coverage(const Options& o, CommandLine& line, Communicator& ranks) {
     for (const auto& file : {std::optional(o.output), o.table, o.page})
       if (file) require_writable({*file, line.common().overwrite});
     std::filesystem::create_directories(done.folder);
-    for (std::int64_t i = 0; i < o.mocks; ++i)
-      if (done.has(i)) before += (done.read(i), 1);
+    for (std::int64_t i = 0; i < o.mocks; ++i) {
+      if (!done.has(i)) continue;
+      done.read(i); // refuses what is not this run's
+      ++before;
+    }
     if (before > 0) log.say("coverage: goes on after ", before, " mocks");
   });
   std::vector<std::int64_t> mine;
@@ -201,7 +204,11 @@ void coverage(const Options& o, CommandLine& line, Communicator& ranks) {
   ranks.together([&] {
     Progress progress(log, std::int64_t(mine.size()), "mocks");
     for (const std::int64_t i : mine) {
-      write_mock(done.file(i), done.job, done.shape, run_mock(in, o.mock, i));
+      try {
+        write_mock(done.file(i), done.job, done.shape, run_mock(in, o.mock, i));
+      } catch (const Error& error) {
+        fail("mock ", i, ": ", error.what());
+      }
       progress.advance();
     }
   });
