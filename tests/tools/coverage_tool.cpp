@@ -180,6 +180,9 @@ TEST_CASE("coverage of dkps has the same bits with 1 and 2 threads, and makes a 
   CHECK(contains(page, "</html>"));
   CHECK_FALSE(contains(page, "nan"));
   CHECK_FALSE(std::filesystem::exists(b.folder / "one.h5.partial"));
+  Bench::must_run("coverage", b.words("own.h5", {"--control", "prior", "--draws", "4", "--steps",
+                                                 "8", "--mocks", "2"}));
+  CHECK_FALSE(same_bits(b.folder / "one.h5", b.folder / "own.h5"));
 }
 
 TEST_CASE("a killed coverage goes on from the mocks it had done and reaches the same bits") {
