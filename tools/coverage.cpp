@@ -32,7 +32,6 @@ struct Options {
   std::filesystem::path prior, ssp, output;
   std::optional<std::filesystem::path> histories, table, page;
   std::int64_t mocks = 200;
-  double min_mass_msun = 3e8;
   std::string redshift = "0.02:0.15", a_v = "0:1";
   MockOptions mock;
 
@@ -70,8 +69,6 @@ void choose_histories(MockInputs& in, const Options& o) {
   const Histories h = read_histories(*o.histories);
   require(h.bin_edges_gyr == in.prior.bin_edges_gyr, "'", file,
           "': its time bins are not those of the prior; make histories on the prior's bins");
-  const physics::ObservedBins seen =
-      physics::observe(in.bins, physics::age_gyr(in.redshift.second));
   const bool told = std::count(h.is_test.begin(), h.is_test.end(), 1) > 0;
   in.histories.resize(2 * h.bins, o.mocks);
   for (std::int64_t row = 0; row < h.count && std::int64_t(in.rows.size()) < o.mocks; ++row) {
@@ -81,11 +78,10 @@ void choose_histories(MockInputs& in, const Options& o) {
       history[bin] = h.sfr_msun_per_yr[std::size_t(row * h.bins + bin)];
       history[h.bins + bin] = h.log_z_zsun[std::size_t(row * h.bins + bin)];
     }
-    const double formed_msun = 1e9 * history.head(h.bins).cwiseMax(0.0).dot(seen.duration_gyr);
-    if (formed_msun >= o.min_mass_msun) in.rows.push_back(row);
+    if (formed_msun(in, history) >= o.mock.min_mass_msun) in.rows.push_back(row);
   }
   require(std::int64_t(in.rows.size()) == o.mocks, "'", file, "' has ", in.rows.size(),
-          told ? " held-out" : "", " histories that formed ", o.min_mass_msun,
+          told ? " held-out" : "", " histories that formed ", o.mock.min_mass_msun,
           " Msun (--min-mass) before redshift ", in.redshift.second, "; --mocks ", o.mocks,
           " asks for more");
 }
@@ -96,12 +92,14 @@ Inputs read_inputs(const Options& o, const CommandLine& line) {
   in.seed = line.common().seed;
   in.redshift = range("--redshift", o.redshift);
   in.a_v = range("--a-v", o.a_v);
-  require(o.mock.exact() != o.histories.has_value(),
-          o.mock.exact() ? "--control exact draws its truths from the prior's mixture; leave "
-                           "--histories away"
-                         : "--histories is missing, the truths (lookback-histories)");
+  const bool from_prior = o.mock.control != "none";
+  require(from_prior != o.histories.has_value(),
+          from_prior ? "--control " + o.mock.control +
+                           " draws its truths from the prior; leave --histories away"
+                     : "--histories is missing, the truths (lookback-histories)");
   in.prior = nn::read_prior(o.prior, backend_for(line.common().device));
   in.bins.edges_gyr = in.prior.bin_edges_gyr;
+  require_bins(in.bins, in.redshift.second);
   in.grid = read_ssp(o.ssp);
   in.wavelength_angstrom = sdss_wavelengths();
   in_file(o.prior, [&] {
@@ -110,7 +108,7 @@ Inputs read_inputs(const Options& o, const CommandLine& line) {
     else
       check(o.mock.method, in.prior);
   });
-  if (!o.mock.exact()) choose_histories(in, o);
+  if (!from_prior) choose_histories(in, o);
   inputs.job = job_of(o, line);
   return inputs;
 }
@@ -190,8 +188,11 @@ void coverage(const Options& o, CommandLine& line, Communicator& ranks) {
     for (const auto& file : {std::optional(o.output), o.table, o.page})
       if (file) require_writable({*file, line.common().overwrite});
     std::filesystem::create_directories(done.folder);
-    for (std::int64_t i = 0; i < o.mocks; ++i)
-      if (done.has(i)) before += (done.read(i), 1);
+    for (std::int64_t i = 0; i < o.mocks; ++i) {
+      if (!done.has(i)) continue;
+      done.read(i); // refuses what is not this run's
+      ++before;
+    }
     if (before > 0) log.say("coverage: goes on after ", before, " mocks");
   });
   std::vector<std::int64_t> mine;
@@ -200,7 +201,11 @@ void coverage(const Options& o, CommandLine& line, Communicator& ranks) {
   ranks.together([&] {
     Progress progress(log, std::int64_t(mine.size()), "mocks");
     for (const std::int64_t i : mine) {
-      write_mock(done.file(i), done.job, done.shape, run_mock(in, o.mock, i));
+      try {
+        write_mock(done.file(i), done.job, done.shape, run_mock(in, o.mock, i));
+      } catch (const Error& error) {
+        fail("mock ", i, ": ", error.what());
+      }
       progress.advance();
     }
   });
@@ -228,12 +233,12 @@ int main(int argc, char** argv) {
   line.option("--snr", o.mock.snr, "RATIO", "mean flux over noise")->check(in_range(1e-6, 1e9));
   line.option("--redshift", o.redshift, "LO:HI", "drawn evenly, known to the method");
   line.option("--a-v", o.a_v, "LO:HI", "Calzetti dust in mag, likewise");
-  line.option("--min-mass", o.min_mass_msun, "Msun",
+  line.option("--min-mass", o.mock.min_mass_msun, "Msun",
               "leave histories out that formed less before the highest redshift")
       ->check(in_range(1.0, 1e30));
-  line.choice("--control", o.mock.control, {"none", "exact"},
-              "exact: truths from the prior file's mixture, a linear model, and exact draws in "
-              "place of the method's: every test must pass");
+  line.choice("--control", o.mock.control, {"none", "prior", "exact"},
+              "prior: truths are draws of the prior, so that what fails is the method; exact: of "
+              "its mixture, with a linear model and exact draws, so that nothing may fail");
   line.choice("--plant", o.mock.plant, {"none", "widen", "narrow", "shift", "prior"},
               "make the draws wrong: 1.5 or 0.67 times as wide, one standard deviation off, or "
               "those of the prior; a test must fail");

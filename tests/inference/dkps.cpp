@@ -3,6 +3,7 @@
 #include "engine/parallel.hpp"
 #include "tests/inference/gaussian_case.hpp"
 #include "tests/tools/files_helpers.hpp"
+#include "tools/inference/exact_mixture.hpp"
 
 #include <Eigen/Cholesky>
 
@@ -15,37 +16,6 @@ using namespace lookback::tools;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
-
-namespace {
-
-// The posterior of a mixture prior under linear data: a mixture.
-struct Exact {
-  VectorXd weight;
-  MatrixXd mean;
-  std::vector<MatrixXd> covariance;
-};
-
-Exact exact_posterior(const GaussianMixture& prior, const LinearData& data) {
-  const Index D = prior.dimension(), K = prior.components();
-  const MatrixXd a = data.jacobian(VectorXd::Zero(D));
-  const VectorXd y = data.residual(VectorXd::Zero(D));
-  Exact e{VectorXd(K), MatrixXd(D, K), {}};
-  for (Index k = 0; k < K; ++k) {
-    const MatrixXd c = prior.covariance(k);
-    const MatrixXd s = a * c * a.transpose() + MatrixXd::Identity(y.size(), y.size());
-    const Eigen::LLT<MatrixXd> llt(s);
-    const VectorXd r = y - a * prior.mean().col(k);
-    e.mean.col(k) = prior.mean().col(k) + c * a.transpose() * llt.solve(r);
-    e.covariance.push_back(c - c * a.transpose() * llt.solve(a * c));
-    e.weight[k] = std::log(prior.weight()[k]) - 0.5 * r.dot(llt.solve(r)) -
-                  MatrixXd(llt.matrixL()).diagonal().array().log().sum();
-  }
-  e.weight = (e.weight.array() - e.weight.maxCoeff()).exp();
-  e.weight /= e.weight.sum();
-  return e;
-}
-
-} // namespace
 
 TEST_CASE("the conditional mean and covariance of a mixture are the derivatives of its density") {
   const Index D = 6;
@@ -101,15 +71,15 @@ TEST_CASE("dkps gives the closed-form posterior of a Gaussian prior and linear d
   const Index D = 12, S = 2000;
   const GaussianMixture prior(VectorXd::Ones(1), normals(D, 1, 1), {covariance(D, 2)});
   const LinearData data = linear_data(prior, 8, 10);
-  const Exact exact = exact_posterior(prior, data);
+  const GaussianMixture exact = exact_posterior(prior, data);
   const MixtureDenoiser denoiser(prior);
   for (const int levels : {10, 20}) {
     CAPTURE(levels);
     MixtureConditional cov(prior);
     const DkpsDraws draws = sample_dkps(denoiser, cov, data, 0, S, {.levels = levels, .seed = 3});
     for (const double accepted : draws.accepted) CHECK(accepted > 0.999); // the proposal is exact
-    const Eigen::LLT<MatrixXd> llt(exact.covariance[0]);
-    const MatrixXd white = llt.matrixL().solve(draws.x.colwise() - exact.mean.col(0));
+    const Eigen::LLT<MatrixXd> llt(exact.covariance(0));
+    const MatrixXd white = llt.matrixL().solve(draws.x.colwise() - exact.mean().col(0));
     const VectorXd mean = white.rowwise().mean();
     CHECK(mean.cwiseAbs().maxCoeff() < 5 / std::sqrt(double(S)));
     const MatrixXd c = white * white.transpose() / double(S);
@@ -139,16 +109,16 @@ TEST_CASE("dkps finds the weights of a mixture posterior") {
   const GaussianMixture prior(Eigen::Vector2d(0.4, 0.6), mean,
                               {covariance(D, 2), covariance(D, 3)});
   const LinearData data = linear_data(prior, 2, 20);
-  const Exact exact = exact_posterior(prior, data);
+  const GaussianMixture exact = exact_posterior(prior, data);
   const MixtureDenoiser denoiser(prior);
   MixtureConditional cov(prior);
   const DkpsDraws draws = sample_dkps(denoiser, cov, data, 0, S, {.levels = 50});
-  const VectorXd expected = exact.mean * exact.weight;
+  const VectorXd expected = exact.mean() * exact.weight();
   const VectorXd found = draws.x.rowwise().mean();
   MatrixXd c = MatrixXd::Zero(D, D);
   for (Index k = 0; k < 2; ++k) {
-    const VectorXd d = exact.mean.col(k) - expected;
-    c += exact.weight[k] * (exact.covariance[std::size_t(k)] + d * d.transpose());
+    const VectorXd d = exact.mean().col(k) - expected;
+    c += exact.weight()[k] * (exact.covariance(k) + d * d.transpose());
   }
   for (Index i = 0; i < D; ++i)
     CHECK(std::abs(found[i] - expected[i]) < 5 * std::sqrt(c(i, i) / S));

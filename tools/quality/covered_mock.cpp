@@ -1,6 +1,8 @@
 #include "tools/quality/covered_mock.hpp"
 
+#include "engine/error.hpp"
 #include "engine/random.hpp"
+#include "physics/cosmology.hpp"
 #include "tools/galaxy/mock_galaxy.hpp"
 #include "tools/inference/exact_mixture.hpp"
 #include "tools/inference/most_probable.hpp"
@@ -37,7 +39,10 @@ struct Drawn {
   MatrixXd posterior; // [D, draws]
   Diagnostics diagnostics;
 
-  const WhitenedData& data() const { return linear ? (const WhitenedData&)*linear : galaxy->data; }
+  const WhitenedData& data() const {
+    if (linear) return *linear;
+    return galaxy->data;
+  }
 };
 
 std::unique_ptr<const MockGalaxy> observe(const MockInputs& in, const MockOptions& o,
@@ -49,9 +54,25 @@ std::unique_ptr<const MockGalaxy> observe(const MockInputs& in, const MockOption
                                             history, o.snr, noise, in.prior.normalization);
 }
 
+// Draws of the network, as histories.
+MatrixXd histories_of_prior(const MockInputs& in, std::int64_t count, std::uint64_t seed) {
+  const ChainOptions chains{.count = count, .steps = 40, .seed = seed};
+  return prior_method(in.prior, "heun", chains).run([] {});
+}
+
+VectorXd true_history(const MockInputs& in, const MockOptions& o, std::int64_t mock) {
+  if (o.control == "none") return in.histories.col(mock);
+  constexpr std::int64_t trials = 16;
+  const MatrixXd draws = histories_of_prior(in, trials, seed_of(in, mock, Use::truth));
+  for (const auto& draw : draws.colwise())
+    if (formed_msun(in, draw) >= o.min_mass_msun) return draw;
+  fail("none of ", trials, " draws of the prior formed ", o.min_mass_msun,
+       " Msun; give a lower --min-mass");
+}
+
 Drawn by_method(const MockInputs& in, const MockOptions& o, const physics::Nuisance& nuisance,
                 std::int64_t mock) {
-  const VectorXd history = in.histories.col(mock);
+  const VectorXd history = true_history(in, o, mock);
   Drawn d{observe(in, o, nuisance, history, mock), {}, {}, {}, {}};
   const Method method = posterior_method(
       {in.prior, d.galaxy->model, in.grid.log_z_zsun, d.galaxy->likelihood, {}, {}}, o.method,
@@ -82,8 +103,7 @@ Drawn exactly(const MockInputs& in, const MockOptions& o, const physics::Nuisanc
 MatrixXd draws_of_prior(const MockInputs& in, const MockOptions& o, std::int64_t mock) {
   const std::uint64_t seed = seed_of(in, mock, Use::prior);
   if (o.exact()) return draws_of(*in.mixture, o.draws, seed);
-  const ChainOptions chains{.count = o.draws, .steps = 40, .seed = seed};
-  return variables_of(prior_method(in.prior, "heun", chains).run([] {}), in.prior.normalization);
+  return variables_of(histories_of_prior(in, o.draws, seed), in.prior.normalization);
 }
 
 // Draws made wrong on purpose.
@@ -132,6 +152,13 @@ void keep_numbers(const Diagnostics& diagnostics, CoveredMock& m) {
 
 } // namespace
 
+double formed_msun(const MockInputs& in, const VectorXd& history) {
+  constexpr double yr_per_gyr = 1e9;
+  const physics::ObservedBins seen =
+      physics::observe(in.bins, physics::age_gyr(in.redshift.second));
+  return yr_per_gyr * history.head(in.bins.count()).cwiseMax(0.0).dot(seen.duration_gyr);
+}
+
 MockShape shape_of(const MockInputs& in, const MockOptions& o) {
   return {std::int64_t(mock_quantities().size()), o.draws, in.bins.count()};
 }
@@ -142,7 +169,7 @@ CoveredMock run_mock(const MockInputs& in, const MockOptions& o, std::int64_t mo
     return range.first + (range.second - range.first) * geometry.uniform(element);
   };
   CoveredMock m;
-  m.history = o.exact() ? mock : in.rows[std::size_t(mock)];
+  m.history = in.rows.empty() ? mock : in.rows[std::size_t(mock)];
   m.redshift = between(in.redshift, 0);
   m.a_v = between(in.a_v, 1);
   const physics::Nuisance nuisance{.a_v = m.a_v, .redshift = m.redshift};

@@ -17,8 +17,10 @@ namespace lookback::tools {
 struct MockOptions {
   MethodOptions method;
   std::int64_t draws = 64;
-  double snr = 50; // mean flux over noise
-  // "exact": the truth is drawn from the prior's mixture, S is linearised at the mixture's mean
+  double snr = 50;            // mean flux over noise
+  double min_mass_msun = 3e8; // that truths formed before the highest redshift; not of exact
+  // "prior": the truth is drawn from the prior, so that errors are the method's alone. "exact": it
+  // is drawn from the prior's mixture, S is linearised at the mixture's mean
   // history (x = 0), and the draws are exact.
   std::string control = "none";
   // The draws are made wrong: "widen" moves them 1.5 times as far from their mean, "narrow" 0.67
@@ -35,10 +37,13 @@ struct MockInputs {
   std::vector<double> wavelength_angstrom;
   std::pair<double, double> redshift, a_v; // drawn evenly from these ranges
   std::uint64_t seed = 0;
-  std::vector<std::int64_t> rows;         // of the histories file; none for the control
+  std::vector<std::int64_t> rows;         // of the histories file; none of a control
   Eigen::MatrixXd histories;              // [2 bins, rows]
-  std::optional<GaussianMixture> mixture; // for the control
+  std::optional<GaussianMixture> mixture; // for the exact control
 };
+
+// Of a history at the highest redshift.
+double formed_msun(const MockInputs& inputs, const Eigen::VectorXd& history);
 
 MockShape shape_of(const MockInputs& inputs, const MockOptions& options);
 CoveredMock run_mock(const MockInputs& inputs, const MockOptions& options, std::int64_t mock);

@@ -63,8 +63,7 @@ QuantitiesOf::QuantitiesOf(const nn::Normalization& normalization, const physics
     : normalization_(normalization), observed_(physics::observe(bins, physics::age_gyr(redshift))),
       derived_(bins, redshift), data_(data),
       directions_(leading_directions(data.jacobian(estimate))) {
-  require(formed() >= parts, "coverage: at redshift ", redshift, " the prior has ", formed(),
-          " time bins before the epoch of observation, expected at least ", parts);
+  require_bins(bins, redshift);
 }
 
 VectorXd QuantitiesOf::history(const VectorXd& x) const {
@@ -105,6 +104,12 @@ std::vector<double> QuantitiesOf::bin_values(const VectorXd& x) const {
   for (Index bin = 0; bin < observed_.count(); ++bin)
     values[std::size_t(bin)] = log10_rate(h[bin], least);
   return values;
+}
+
+void require_bins(const physics::TimeBins& bins, double redshift) {
+  const Index formed = physics::observe(bins, physics::age_gyr(redshift)).formed;
+  require(formed >= parts, "at redshift ", redshift, " only ", formed,
+          " time bins of the prior lie before the epoch of observation, expected at least ", parts);
 }
 
 MatrixXd variables_of(const MatrixXd& histories, const nn::Normalization& normalization) {

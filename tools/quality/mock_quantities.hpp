@@ -27,8 +27,8 @@ std::size_t place_of(const std::string& quantity);
 class QuantitiesOf {
 public:
   // `estimate` is a function of the data, never of the truth: x is projected on the first right
-  // singular vectors of dS/dx there. Everything given must outlive the object. Errors: fewer than 8
-  // bins before the epoch of observation.
+  // singular vectors of dS/dx there. Everything given must outlive the object. Errors: those of
+  // require_bins.
   QuantitiesOf(const nn::Normalization& normalization, const physics::TimeBins& bins,
                double redshift, const WhitenedData& data, const Eigen::VectorXd& estimate);
 
@@ -49,6 +49,9 @@ private:
   const WhitenedData& data_;
   Eigen::MatrixXd directions_; // [D, 3]
 };
+
+// Errors: fewer than 8 bins before the epoch of observation, too few for the rates of parts.
+void require_bins(const physics::TimeBins& bins, double redshift);
 
 // Histories, one a column: SFR [Msun/yr], then log10(Z/Zsun), to x[L, 2] in columns, with the
 // rounding of float32. Errors: those of nn::to_variables.
