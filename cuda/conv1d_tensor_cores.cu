@@ -1,5 +1,6 @@
 // conv1d as in conv1d.cu, its products on tensor cores.
 #include "cuda/conv1d.cuh"
+#include "cuda/map.cuh"
 #include "cuda/tensor_tile.cuh"
 #include "engine/signal.hpp"
 
@@ -15,10 +16,10 @@ struct Problem {
   Epilogue<float> epilogue;
 };
 
-// y[q, c ... c + 3] (+)= scale (sum + bias + embedding + residual)
-__device__ void finish_four(const Problem& p, Index q, int c, const float (&sum)[4]) {
+// y[row, c ... c + 3] (+)= scale (sum + bias + embedding + residual)
+__device__ void finish_four(const Problem& p, int row, int c, const float (&sum)[4]) {
   const Epilogue<float>& e = p.epilogue;
-  const Index sample = q / p.length;
+  const Index q = row, sample = row / p.length;
   float value[4] = {sum[0], sum[1], sum[2], sum[3]}, term[4];
   float* y = e.y + q * p.co + c;
   if (p.fours_of_w) {
@@ -169,12 +170,6 @@ __global__ void __launch_bounds__(block_threads)
     for (int j = 0; j < 4; ++j)
       if (c + j < p.co) to[j] = values[j];
   });
-}
-
-bool aligned(std::initializer_list<const float*> pointers) {
-  for (const float* p : pointers)
-    if (reinterpret_cast<std::uintptr_t>(p) % 16 != 0) return false;
-  return true;
 }
 
 Index tiles(Index size, Index width) {

@@ -14,14 +14,23 @@ double parity_bound(const OpCase& c, DType type) {
   return 2 * rounding_bound(c, type);
 }
 
+// Random numbers that start `shift` elements after where memory does.
+Tensor shifted(Shape shape, std::uint32_t number, DType type, Backend& backend,
+               std::int64_t shift) {
+  const Tensor whole({shape.size() + shift}, type, backend), x = whole.part(shift, shape);
+  backend.copy(random_tensor(shape, number, type, backend), x);
+  return x;
+}
+
 // Adam on `backend` from the same state; the new value, average and moments.
-std::vector<std::vector<double>> adam_step(Backend& backend, DType type, double clip_norm) {
-  const Shape shape{1, 1000};
-  auto draw = [&](std::uint32_t number) { return random_tensor(shape, number, type, backend); };
-  const Tensor gradient = draw(1), m = draw(2), value = draw(3), average = draw(4);
-  const Tensor norm({1}, type, backend), v({1000}, type, backend);
+std::vector<std::vector<double>> adam_step(Backend& backend, DType type, double clip_norm,
+                                           std::int64_t shift = 0, std::int64_t size = 1000) {
+  const Shape shape{1, size};
+  auto draw = [&](std::uint32_t n) { return shifted(shape, n, type, backend, shift); };
+  const Tensor gradient = draw(1), m = draw(2), value = draw(3), average = draw(4), v = draw(5);
+  const Tensor norm({1}, type, backend);
   backend.squared_norm(gradient, norm);
-  backend.fill(v, 0.5);
+  backend.activate(Activation::relu, v, v); // squares are not negative
   AdamStep step;
   step.learning_rate = 1e-2;
   step.bias_correction_1 = 0.1;
@@ -108,6 +117,51 @@ TEST_CASE("cuda: a step of Adam agrees with the CPU's, with and without clipping
       for (std::size_t i = 0; i < here.size(); ++i)
         CHECK(max_relative_error(there[i], here[i]) <= bound);
     }
+}
+
+TEST_CASE("cuda: elements taken several at a time have the bits of those taken one by one") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  const Shape shape{3, 8, 12}, longer{3, 16, 12}, wider{3, 8, 20};
+  const Resampling up = fir_up();
+  for (DType type : {DType::f32, DType::f64})
+    for (bool add : {false, true}) {
+      const auto results = [&](std::int64_t shift) { // with 1, nothing is aligned to 16 bytes
+        const auto draw = [&](Shape s, std::uint32_t n) {
+          return shifted(s, n, type, *cuda, shift);
+        };
+        const Tensor x = draw(shape, 1), dy = draw(shape, 2), factor = draw({3}, 3);
+        std::vector<std::vector<double>> values;
+        const auto into = [&](Shape s, const auto& operation) {
+          const Tensor y = draw(s, 4);
+          operation(Out{y, add});
+          values.push_back(to_doubles(y));
+        };
+        into(shape, [&](Out y) { cuda->fill(y.tensor, 0.7); });
+        into(shape, [&](Out y) { cuda->activate(Activation::silu, x, y.tensor); });
+        into(shape, [&](Out y) { cuda->activate_backward(Activation::silu, x, dy, y); });
+        into(shape, [&](Out y) { cuda->scale(0.3, x, y); });
+        into(shape, [&](Out y) { cuda->scale_samples(factor, x, y); });
+        into(shape, [&](Out y) { cuda->squared_norm_backward(x, factor, y); });
+        into(shape, [&](Out y) { cuda->mean_backward(factor, y); });
+        into(wider, [&](Out y) { cuda->copy_channels(x, 4, y, 12, 8); });
+        into(longer, [&](Out y) { cuda->resample(up, x, y); });
+        into(shape, [&](Out y) { cuda->normal({5, Purpose::training_noise}, y.tensor); });
+        return values;
+      };
+      CAPTURE(size_of(type));
+      CAPTURE(add);
+      const auto together = results(0), single = results(1);
+      for (std::size_t i = 0; i < single.size(); ++i) {
+        CAPTURE(i);
+        CHECK(together[i] == single[i]);
+      }
+      CHECK(adam_step(*cuda, type, 1.0, 0) == adam_step(*cuda, type, 1.0, 1));
+    }
+  const auto sums = [&](std::int64_t size) { return adam_step(*cuda, DType::f32, 0, 0, size); };
+  const auto whole = sums(1000), odd = sums(999);
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    CHECK(std::equal(odd[i].begin(), odd[i].end(), whole[i].begin()));
 }
 
 TEST_CASE("cuda: values survive the way to the device, a copy there, and the way back") {
