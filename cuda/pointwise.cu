@@ -27,6 +27,14 @@ template <class T> struct SampleMultiple {
   __device__ T operator()(Index i, T x) const { return multiple * factor[i / per_sample] * x; }
 };
 
+// table[row, i / each]
+template <class T> struct Row {
+  const T* table;
+  const double* row;
+  Index width, each;
+  __device__ T operator()(Index i) const { return table[Index(*row) * width + i / each]; }
+};
+
 // Packs of channels: x and y point at the first to copy, their rows are `from` and `to` packs
 // apart.
 template <class P>
@@ -87,6 +95,14 @@ void CudaBackend::squared_norm_backward(const Tensor& x, const Tensor& dy, Out d
   visit(x.dtype(), [&]<class T>(T) {
     map<T>(launch("squared_norm_backward", x.shape()), per_sample,
            SampleMultiple<T>{2, dy.data<T>(), per_sample}, dx, x.data<T>());
+  });
+}
+
+void CudaBackend::spread_row(const Tensor& table, const Tensor& row, const Tensor& y) {
+  const Index width = table.shape()[1], each = y.size() / width;
+  visit(y.dtype(), [&]<class T>(T) {
+    map<T>(launch("spread_row", y.shape()), each,
+           Row<T>{table.data<T>(), row.data<double>(), width, each}, {y, false});
   });
 }
 

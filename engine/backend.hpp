@@ -119,8 +119,14 @@ public:
   virtual void fourier_features_backward(const Tensor& t, const Tensor& w, const Tensor& dy,
                                          Out dt) = 0;
 
-  // Random numbers: sample b of x[B, ...] is stream `key` with draw = key.draw + b.
-  virtual void normal(const Stream& key, const Tensor& x) = 0;
+  // y[k, ...] = table[row, k]: table[R, K], y[K, ...]; `row` is one float64 number on the device,
+  // so that operations it repeats meet another row every time.
+  virtual void spread_row(const Tensor& table, const Tensor& row, const Tensor& y) = 0;
+
+  // Random numbers: sample b of x[B, ...] is stream `key` with draw = key.draw + b and, where
+  // given, step = key.step + step[0], float64 as above.
+  virtual void normal(const Stream& key, const Tensor& x, const Tensor& step) = 0;
+  void normal(const Stream& key, const Tensor& x) { normal(key, x, {}); }
   virtual void uniform(const Stream& key, const Tensor& x) = 0;
 
   // One step of Adam (Kingma & Ba 2015, as PyTorch writes it) and of the moving average of the

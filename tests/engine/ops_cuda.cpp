@@ -99,9 +99,36 @@ TEST_CASE("cuda: noise has the bits of the CPU's") {
       cpu_backend().normal(key, here);
       cuda->normal(key, there);
       CHECK(to_doubles(here) == to_doubles(there));
+      const auto normal_of_step = [&](const Tensor& x, double step) {
+        const Tensor count({1}, DType::f64, x.backend());
+        x.backend().fill(count, step);
+        x.backend().normal(key, x, count);
+      };
+      normal_of_step(there, 5);
+      Stream later = key;
+      later.step += 5;
+      cpu_backend().normal(later, here);
+      CHECK(to_doubles(here) == to_doubles(there));
+      normal_of_step(here, 5);
+      CHECK(to_doubles(here) == to_doubles(there));
       cpu_backend().uniform(key, here);
       cuda->uniform(key, there);
       CHECK(to_doubles(here) == to_doubles(there));
+    }
+}
+
+TEST_CASE("cuda: a row of a table is spread as the number on the device says") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  for (Backend* backend : {&cpu_backend(), cuda})
+    for (std::int64_t batch : {1, 3, 8}) {
+      const Tensor table = random_tensor({5, 3}, 1, DType::f32, *backend);
+      const Tensor row({1}, DType::f64, *backend), y({3, batch}, DType::f32, *backend);
+      backend->fill(row, 4);
+      backend->spread_row(table, row, y);
+      const auto all = to_doubles(table), got = to_doubles(y);
+      for (std::size_t i = 0; i < got.size(); ++i)
+        CHECK(got[i] == all[4 * 3 + i / std::size_t(batch)]);
     }
 }
 
