@@ -5,7 +5,8 @@
 # Usage: tools/gpu_check.sh [BUILD_FOLDER]
 #   LOOKBACK_CARRY    folder that tools/gpu_check/carry.sh made, for a machine that lacks packages
 #   LOOKBACK_CUDA_ARCH  architecture to build for (default 90)
-#   LOOKBACK_STEPS    some of "tests sanitizer posterior kernels forward train sample" (default all)
+#   LOOKBACK_STEPS    some of "tests sanitizer posterior profile kernels forward train sample"
+#                     (default all)
 #   LOOKBACK_RESULTS  where the table is kept (default bench/results)
 #   LOOKBACK_COMMIT   the commit to write down where git cannot tell
 #   PYTHON            a Python with PyTorch (default python3); without one, no PyTorch is timed
@@ -17,7 +18,7 @@ build=${1:-build/gpu_check}
 carry=${LOOKBACK_CARRY:-}
 results=${LOOKBACK_RESULTS:-bench/results}
 commit=${LOOKBACK_COMMIT:-$(git describe --always --dirty 2>/dev/null || echo unknown)}
-steps=" ${LOOKBACK_STEPS:-tests sanitizer posterior kernels forward train sample} "
+steps=" ${LOOKBACK_STEPS:-tests sanitizer posterior profile kernels forward train sample} "
 architecture=${LOOKBACK_CUDA_ARCH:-90}
 python=${PYTHON:-python3}
 log=$build/log
@@ -137,6 +138,13 @@ if wanted posterior; then
   else
     line "posterior on the GPU" "NOT RUN" "prepare, forward and sample are not to be had: see $log/tools"
   fi
+fi
+if wanted profile; then
+  for batch in 128 2048; do
+    check "kernels of batch $batch" "$python" bench/cuda_kernel_times.py --batch $batch \
+      --server "$build/bench_cuda_server"
+    timings+=("$log/kernels_of_batch_$batch")
+  done
 fi
 for part in kernels forward train sample; do
   wanted $part || continue

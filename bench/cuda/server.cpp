@@ -5,6 +5,7 @@
 //   evaluate BATCH FROM TO       t[B], x[B, 64, 2] -> network(t, x), raw float32
 //   precision fp32|tf32|bf16
 //   forward BATCH REPEATS | train BATCH REPEATS | sample BATCH STEPS
+//   evaluations BATCH COUNT      of the network, kernel by kernel, without a graph
 //   conv|conv_input|conv_weight TAPS CI CO LENGTH BATCH REPEATS
 //   norm|norm_backward CHANNELS LENGTH BATCH REPEATS
 // Usage: bench_cuda_server [cuda|cpu]
@@ -90,6 +91,12 @@ struct Server {
     return repeated(repeats, [&] { (*prior.network)(t, x); });
   }
 
+  double evaluations(std::int64_t batch, std::int64_t count) const {
+    const Tensor x = noise({batch, length, channels}, 1), t({batch}, DType::f32, backend);
+    backend.uniform({.seed = 1, .purpose = Purpose::training_time}, t);
+    return milliseconds(count, [&] { (*prior.network)(t, x); });
+  }
+
   double train(std::int64_t batch, std::int64_t repeats) {
     if (!state) state.emplace(nn::TrainingState{nn::Optimizer(prior.network->params()), {}});
     nn::TrainingOptions options;
@@ -160,6 +167,7 @@ struct Server {
     }
     words >> batch >> count;
     if (what == "forward") return std::to_string(forward(batch, count));
+    if (what == "evaluations") return std::to_string(evaluations(batch, count));
     if (what == "train") return std::to_string(train(batch, count));
     if (what == "sample") return std::to_string(sample(batch, int(count)));
     fail("bench_cuda_server: what is '", line, "'?");

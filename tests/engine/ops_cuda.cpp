@@ -191,6 +191,22 @@ TEST_CASE("cuda: elements taken several at a time have the bits of those taken o
     CHECK(std::equal(odd[i].begin(), odd[i].end(), whole[i].begin()));
 }
 
+TEST_CASE("cuda: memory that runs out is answered with what was needed and what is free") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  std::string message;
+  try {
+    const Tensor too_large({std::int64_t(1) << 48}, DType::f32, *cuda);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  CHECK(message.starts_with("cuda: out of memory: 1125899906842624 bytes needed, "));
+  CHECK(message.ends_with(" free; a smaller batch needs less"));
+  const Tensor x({4}, DType::f32, *cuda);
+  cuda->fill(x, 3);
+  CHECK(to_doubles(x) == std::vector<double>(4, 3));
+}
+
 TEST_CASE("cuda: values survive the way to the device, a copy there, and the way back") {
   Backend* cuda = cuda_device_or_skip();
   if (!cuda) return;
