@@ -26,7 +26,7 @@ device="no device"
 failed=0
 table=()
 timings=()
-PATH=$PATH:/usr/local/cuda/bin
+for folder in /usr/local/cuda/bin /opt/nvidia/nsight-compute/*; do PATH=$PATH:$folder; done
 
 wanted() { [[ $steps == *" $1 "* ]]; }
 
