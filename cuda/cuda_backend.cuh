@@ -41,6 +41,9 @@ public:
   void conv1d_backward_input(double factor, const Tensor& w, const Tensor& dy, Out dx) override;
   void conv1d_backward_weight(double factor, const Tensor& x, const Tensor& dy, Out dw) override;
 
+  void dense(const Tensor& x, std::span<const DenseLayer> layers,
+             std::span<const Tensor> y) override;
+
   void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
                   Activation kind, const Tensor& y, const Tensor& statistics) override;
   void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,

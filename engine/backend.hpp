@@ -6,6 +6,7 @@
 #include "engine/tensor.hpp"
 
 #include <functional>
+#include <span>
 
 namespace lookback {
 
@@ -23,6 +24,11 @@ struct ConvEpilogue {
   Tensor embedding; // [B, Co]
   Tensor residual;  // [B, L, Co]
   double scale = 1;
+};
+
+// y = x w + bias: w[1, Ci, Co], bias[Co].
+struct DenseLayer {
+  Tensor w, bias;
 };
 
 // y[m] = sum_n taps[up n - down m + offset] x[n]: zero-insertion, filter and decimation in one. Its
@@ -92,6 +98,17 @@ public:
                       const Tensor& y) = 0;
   virtual void conv1d_backward_input(double factor, const Tensor& w, const Tensor& dy, Out dx) = 0;
   virtual void conv1d_backward_weight(double factor, const Tensor& x, const Tensor& dy, Out dw) = 0;
+
+  // Dense layers of the same x[B, Ci], into y[i] of shape [B, Co]: small ones, which a device may
+  // make together, with the bits of conv1d.
+  virtual void dense(const Tensor& x, std::span<const DenseLayer> layers,
+                     std::span<const Tensor> y) {
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      conv1d(as_rows(x), layers[i].w, {layers[i].bias, {}, {}}, as_rows(y[i]));
+  }
+  static Tensor as_rows(const Tensor& x) { // [B, C] -> [B, 1, C], unknown to any tape
+    return x.untaped().reshaped({x.shape()[0], 1, x.shape()[1]});
+  }
 
   // y = activation(gamma (x - mean) / sqrt(variance + epsilon) + beta) over groups of neighbouring
   // channels x length; statistics[B, G, 2] receives mean and 1/sqrt(variance + epsilon).

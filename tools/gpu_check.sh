@@ -114,8 +114,8 @@ mkdir -p "$log"
 check build build_all || finish 1
 
 if ! device=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>&1 | head -n 1) || [ -z "$device" ]; then
-  echo "gpu_check: no NVIDIA GPU answers on this machine ($device); nothing was run on a device"
-  device="none ($device)"
+  line "all other steps" "NOT RUN" "no NVIDIA GPU answers on this machine: $device"
+  device=none
   finish 3
 fi
 
