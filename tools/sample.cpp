@@ -84,7 +84,6 @@ Method guided(const std::string& name, const nn::Prior& prior, const nn::Score& 
 
 Method from_prior(const nn::Prior& prior, const Options& o) {
   Method m = guided("prior", prior, nn::prior_score(*prior.network, prior.sde), o.chains);
-  m.run = [=, &prior](auto& step_done) { return run_prior(prior, o.chains, step_done); };
   if (o.sampler == "euler-maruyama") return m;
   m.evaluations = 2 * o.chains.steps - 1;
   m.steps = o.chains.steps;

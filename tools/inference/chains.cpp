@@ -28,25 +28,6 @@ Eigen::MatrixXd in_batches(const nn::Prior& prior, const ChainOptions& o, F&& f)
   return histories;
 }
 
-// Calls f(x, noise) for the batches of chains, x ~ N(0, sigma_max^2); the draws that it returns
-// become histories.
-template <class F>
-Eigen::MatrixXd reverse_sde(const nn::Prior& prior, const ChainOptions& o, F&& f) {
-  require_histories(prior);
-  Backend& backend = prior.network->params().flat().backend();
-  Eigen::MatrixXd histories(2 * prior.length, o.count);
-  for (std::int64_t first = 0; first < o.count; first += o.batch) {
-    const std::int64_t count = std::min(o.batch, o.count - first);
-    const Tensor x({count, prior.length, 2}, DType::f32, backend);
-    Stream stream{.seed = o.seed, .purpose = Purpose::sampler_start, .draw = std::uint32_t(first)};
-    backend.normal(stream, x);
-    backend.scale(prior.sde.sigma_max, x, {x, false});
-    stream.purpose = Purpose::sampler_step;
-    histories.middleCols(first, count) = physical_histories(f(x, stream), prior.normalization);
-  }
-  return histories;
-}
-
 } // namespace
 
 Eigen::MatrixXd run_heun(const nn::Prior& prior, const ChainOptions& o,
@@ -90,25 +71,31 @@ Eigen::MatrixXd run_dkps(const nn::Prior& prior, ConditionalPrior& conditional,
 
 Eigen::MatrixXd run_chains(const nn::Prior& prior, const nn::Score& score, const ChainOptions& o,
                            const std::function<void()>& step_done) {
-  return reverse_sde(prior, o, [&](const Tensor& x, const Stream& stream) {
+  Backend& backend = prior.network->params().flat().backend();
+  const std::int64_t L = prior.length, C = prior.config.channels;
+  require_histories(prior);
+  Eigen::MatrixXd histories(2 * L, o.count);
+  for (std::int64_t first = 0; first < o.count; first += o.batch) {
+    const std::int64_t B = std::min(o.batch, o.count - first);
+    const Stream start{
+        .seed = o.seed, .purpose = Purpose::sampler_start, .draw = std::uint32_t(first)};
+    Tensor x({B, L, C}, DType::f32, backend);
+    backend.normal(start, x);
+    backend.scale(prior.sde.sigma_max, x, {x, false});
     const nn::Noise noise = [&](int step) {
       const Tensor z = empty_like(x);
-      Stream of_step = stream;
-      of_step.step = std::uint32_t(step);
-      x.backend().normal(of_step, z);
+      backend.normal({.seed = o.seed,
+                      .purpose = Purpose::sampler_step,
+                      .draw = start.draw,
+                      .step = std::uint32_t(step)},
+                     z);
       return z;
     };
-    return nn::euler_maruyama(score, prior.sde, x, o.steps, noise,
-                              [&](int, const Tensor&) { step_done(); });
-  });
-}
-
-Eigen::MatrixXd run_prior(const nn::Prior& prior, const ChainOptions& o,
-                          const std::function<void()>& step_done) {
-  return reverse_sde(prior, o, [&](const Tensor& x, const Stream& noise) {
-    return nn::sample_prior(*prior.network, prior.sde, x, o.steps, noise,
-                            [&](int, const Tensor&) { step_done(); });
-  });
+    const Tensor draws = nn::euler_maruyama(score, prior.sde, x, o.steps, noise,
+                                            [&](int, const Tensor&) { step_done(); });
+    histories.middleCols(first, B) = physical_histories(draws, prior.normalization);
+  }
+  return histories;
 }
 
 } // namespace lookback::tools
