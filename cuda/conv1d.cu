@@ -145,6 +145,15 @@ void CudaBackend::conv1d(const Tensor& x, const Tensor& w, const ConvEpilogue& e
   });
 }
 
+void CudaBackend::dense(const Tensor& x, std::span<const DenseLayer> layers,
+                        std::span<const Tensor> y) {
+  const Tensor rows = as_rows(x);
+  if (on_tensor_cores(*this, rows))
+    dense_on_tensor_cores(launch("dense", x.shape()), precision(), rows, layers, y);
+  else
+    Backend::dense(x, layers, y);
+}
+
 // The transpose of a "same" convolution is the convolution with taps reversed and channels
 // exchanged.
 void CudaBackend::conv1d_backward_input(double factor, const Tensor& w, const Tensor& dy, Out dx) {

@@ -1,5 +1,6 @@
 // conv1d as in conv1d.cu, its products on tensor cores.
 #include "cuda/conv1d.cuh"
+#include "cuda/map.cuh"
 #include "cuda/tensor_tile.cuh"
 #include "engine/signal.hpp"
 
@@ -15,10 +16,10 @@ struct Problem {
   Epilogue<float> epilogue;
 };
 
-// y[q, c ... c + 3] (+)= scale (sum + bias + embedding + residual)
-__device__ void finish_four(const Problem& p, Index q, int c, const float (&sum)[4]) {
+// y[row, c ... c + 3] (+)= scale (sum + bias + embedding + residual)
+__device__ void finish_four(const Problem& p, int row, int c, const float (&sum)[4]) {
   const Epilogue<float>& e = p.epilogue;
-  const Index sample = q / p.length;
+  const Index q = row, sample = row / p.length;
   float value[4] = {sum[0], sum[1], sum[2], sum[3]}, term[4];
   float* y = e.y + q * p.co + c;
   if (p.fours_of_w) {
@@ -49,16 +50,15 @@ __device__ void finish_four(const Problem& p, Index q, int c, const float (&sum)
   }
 }
 
-// A block for each tile of y, 64 row_tiles rows by 64 columns.
-template <class Math, int row_tiles>
-__global__ void __launch_bounds__(block_threads) convolve_kernel(Problem p) {
+// Tile `tile` of y, 64 row_tiles rows by 64 columns, by a block.
+template <class Math, int row_tiles> __device__ void convolve_tile(const Problem& p, int tile) {
   constexpr int block_rows = 64 * row_tiles, stages = row_tiles == 1 ? 3 : 2;
   constexpr int rows_a_thread = block_rows / 32; // 8 threads a row
   alignas(16) __shared__ float patches[stages][block_rows * depth],
       weights[stages][depth * block_columns];
   const int panels = (p.co + block_columns - 1) / block_columns;
-  const int first_row = int(blockIdx.x) / panels * block_rows;
-  const int first_column = int(blockIdx.x) % panels * block_columns;
+  const int first_row = tile / panels * block_rows;
+  const int first_column = tile % panels * block_columns;
   const int terms = p.taps * p.ci, group = threadIdx.x % 8, row = threadIdx.x / 8;
   int position[rows_a_thread];
 #pragma unroll
@@ -96,11 +96,34 @@ __global__ void __launch_bounds__(block_threads) convolve_kernel(Problem p) {
     }
   };
   for_slabs<stages>((terms + depth - 1) / depth, load, multiply);
-  lane.for_fours(sum, [&](int tile, int half, int column, const float(&values)[4]) {
-    const int q = first_row + lane.row<row_tiles>() + 16 * tile + 8 * half + lane.g;
+  lane.for_fours(sum, [&](int i, int half, int column, const float(&values)[4]) {
+    const int q = first_row + lane.row<row_tiles>() + 16 * i + 8 * half + lane.g;
     const int c = first_column + column;
     if (q < p.rows && c < p.co) finish_four(p, q, c, values);
   });
+}
+
+template <class Math, int row_tiles>
+__global__ void __launch_bounds__(block_threads) convolve_kernel(Problem p) {
+  convolve_tile<Math, row_tiles>(p, int(blockIdx.x));
+}
+
+// What dense layers of the same x differ in; the tiles of layer i are those from first_tile[i] on.
+constexpr std::size_t most_layers = 32;
+struct Layers {
+  const float *w[most_layers], *bias[most_layers];
+  float* y[most_layers];
+  int co[most_layers], first_tile[most_layers + 1];
+  bool fours_of_w[most_layers];
+};
+
+template <class Math>
+__global__ void __launch_bounds__(block_threads) dense_kernel(Problem p, Layers layers) {
+  int i = 0;
+  while (int(blockIdx.x) >= layers.first_tile[i + 1]) ++i;
+  p.w = layers.w[i], p.co = layers.co[i], p.fours_of_w = layers.fours_of_w[i];
+  p.epilogue.bias = layers.bias[i], p.epilogue.y = layers.y[i];
+  convolve_tile<Math, 1>(p, int(blockIdx.x) - layers.first_tile[i]);
 }
 
 // A block for each tile of 128 rows (tap, channel) by 64 columns of each split; terms are the rows
@@ -171,12 +194,6 @@ __global__ void __launch_bounds__(block_threads)
   });
 }
 
-bool aligned(std::initializer_list<const float*> pointers) {
-  for (const float* p : pointers)
-    if (reinterpret_cast<std::uintptr_t>(p) % 16 != 0) return false;
-  return true;
-}
-
 Index tiles(Index size, Index width) {
   return (size + width - 1) / width;
 }
@@ -209,6 +226,37 @@ void convolve_on_tensor_cores(const Launch& at, Precision precision, const Tenso
     else
       at.blocks(convolve_kernel<Math, 1>, tiles(rows, 64) * panels, p);
   });
+}
+
+void dense_on_tensor_cores(const Launch& at, Precision precision, const Tensor& x,
+                           std::span<const DenseLayer> layers, std::span<const Tensor> y) {
+  const Signal s(x);
+  const Problem p{x.data<float>(),
+                  nullptr,
+                  int(s.rows()),
+                  1,
+                  int(s.channels),
+                  0,
+                  1,
+                  s.channels % 4 == 0 && aligned({x.data<float>()}),
+                  false,
+                  {nullptr, nullptr, nullptr, 1, nullptr, false}};
+  for (std::size_t first = 0; first < layers.size(); first += most_layers) {
+    const std::size_t count = std::min(most_layers, layers.size() - first);
+    Layers some{};
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto& [w, bias] = layers[first + i];
+      const Index co = w.shape()[2];
+      some.w[i] = w.data<float>(), some.bias[i] = bias.data<float>();
+      some.y[i] = y[first + i].data<float>(), some.co[i] = int(co);
+      some.fours_of_w[i] = co % 4 == 0 && aligned({some.w[i], some.bias[i], some.y[i]});
+      some.first_tile[i + 1] =
+          some.first_tile[i] + int(tiles(s.rows(), 64) * tiles(co, block_columns));
+    }
+    visit_math(precision, [&]<class Math>(Math) {
+      at.blocks(dense_kernel<Math>, some.first_tile[count], p, some);
+    });
+  }
 }
 
 void weight_gradient_on_tensor_cores(const Launch& at, Precision precision, const Tensor& x,

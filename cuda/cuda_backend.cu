@@ -7,8 +7,10 @@ namespace lookback {
 namespace cuda {
 
 void check(cudaError_t status, const char* call, std::source_location where) {
-  require(status == cudaSuccess, "cuda: ", call, " failed: ", cudaGetErrorString(status), " (",
-          where.file_name(), ":", where.line(), ")");
+  if (status == cudaSuccess) return;
+  cudaGetLastError(); // leaves no error behind for the next check
+  fail("cuda: ", call, " failed: ", cudaGetErrorString(status), " (", where.file_name(), ":",
+       where.line(), ")");
 }
 
 bool waits_for_kernels() {
@@ -22,8 +24,9 @@ bool waits_for_kernels() {
 void Launch::check_started(std::source_location where) const {
   cudaError_t status = cudaGetLastError();
   if (status == cudaSuccess && waits_for_kernels()) status = cudaStreamSynchronize(stream);
-  require(status == cudaSuccess, "cuda: kernel ", kernel, " on ", shape.text(),
-          " failed: ", cudaGetErrorString(status), " (", where.file_name(), ":", where.line(), ")");
+  if (status == cudaSuccess) return;
+  fail("cuda: kernel ", kernel, " on ", shape.text(), " failed: ", cudaGetErrorString(status), " (",
+       where.file_name(), ":", where.line(), ")");
 }
 
 namespace {

@@ -41,6 +41,9 @@ public:
   void conv1d_backward_input(double factor, const Tensor& w, const Tensor& dy, Out dx) override;
   void conv1d_backward_weight(double factor, const Tensor& x, const Tensor& dy, Out dw) override;
 
+  void dense(const Tensor& x, std::span<const DenseLayer> layers,
+             std::span<const Tensor> y) override;
+
   void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
                   Activation kind, const Tensor& y, const Tensor& statistics) override;
   void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
@@ -57,7 +60,9 @@ public:
   void fourier_features_backward(const Tensor& t, const Tensor& w, const Tensor& dy,
                                  Out dt) override;
 
-  void normal(const Stream& key, const Tensor& x) override;
+  void spread_row(const Tensor& table, const Tensor& row, const Tensor& y) override;
+  using Backend::normal;
+  void normal(const Stream& key, const Tensor& x, const Tensor& step) override;
   void uniform(const Stream& key, const Tensor& x) override;
   void adam(const AdamStep& step, const Tensor& gradient, const Tensor& gradient_norm_squared,
             const Tensor& moment_1, const Tensor& moment_2, const Tensor& value,

@@ -23,17 +23,17 @@ struct Sizes {
 // A group in a warp: its rows of `width` channels side by side, rows_a_step of them at a time. Lane
 // k + width r has channel k of rows r, r + rows_a_step, ...; lanes that are left over have none.
 struct WarpGroup {
-  Index number; // of all samples' groups
+  int number; // of all samples' groups
   int width, rows_a_step, row, channel, length;
   Index first, step; // places of the lane's first element, and from one to the next
 
   __device__ explicit WarpGroup(const Sizes& s) : width(s.channels / s.groups), length(s.length) {
-    number = Index(blockIdx.x) * warps + threadIdx.x / 32;
-    const int lane = threadIdx.x % 32, group = int(number % s.groups);
+    number = int(blockIdx.x * warps + threadIdx.x / 32);
+    const int lane = threadIdx.x % 32, sample = number / s.groups, group = number % s.groups;
     rows_a_step = 32 / width;
     row = lane / width;
     channel = group * width + lane % width;
-    first = (number / s.groups * length + row) * s.channels + channel;
+    first = (Index(sample) * length + row) * s.channels + channel;
     step = Index(rows_a_step) * s.channels;
   }
   __device__ bool has(int i) const { return row < rows_a_step && row + i * rows_a_step < length; }
@@ -74,8 +74,8 @@ __global__ void group_norm_warp_kernel(Sizes s, const float* x, const float* gam
     if (group.has(i))
       y[group.first + i * group.step] = F::value(scale * (value[i] * inverse) + shift);
   if (threadIdx.x % 32 == 0) {
-    statistics[2 * group.number] = mean;
-    statistics[2 * group.number + 1] = inverse;
+    statistics[2 * Index(group.number)] = mean;
+    statistics[2 * Index(group.number) + 1] = inverse;
   }
 }
 
@@ -178,7 +178,8 @@ template <class F, int steps>
 __global__ void group_norm_backward_warp_kernel(Sizes s, Backward<float> p) {
   const WarpGroup group(s);
   if (group.number >= s.samples * s.groups) return; // with all of its warp
-  const float mean = p.statistics[2 * group.number], inverse = p.statistics[2 * group.number + 1];
+  const float* statistics = p.statistics + 2 * Index(group.number);
+  const float mean = statistics[0], inverse = statistics[1];
   const float gamma = p.gamma[group.channel];
   float n[steps], du[steps], sum_du = 0, sum_du_n = 0;
 #pragma unroll
@@ -192,7 +193,7 @@ __global__ void group_norm_backward_warp_kernel(Sizes s, Backward<float> p) {
   sum_du = group.channel_sum(sum_du);
   sum_du_n = group.channel_sum(sum_du_n);
   if (group.row == 0) {
-    const Index place = group.number / s.groups * s.channels + group.channel;
+    const Index place = Index(group.number / s.groups) * s.channels + group.channel;
     p.sum_du[place] = sum_du;
     p.sum_du_n[place] = sum_du_n;
   }
@@ -208,10 +209,10 @@ __global__ void group_norm_backward_warp_kernel(Sizes s, Backward<float> p) {
 }
 
 // Calls f with the number of steps, as a type, that a warp needs for a group; false where a group
-// is too large for a warp.
+// is too large for a warp, or groups are too many to be counted in 32 bits.
 template <class F> bool visit_steps(const Sizes& s, F&& f) {
   const int width = s.channels / s.groups;
-  if (width > 32) return false;
+  if (width > 32 || s.samples * s.groups > 1 << 30) return false;
   const int rows = 32 / width, steps = (s.length + rows - 1) / rows;
   if (steps <= 8)
     f(std::integral_constant<int, 8>{});

@@ -36,8 +36,7 @@ struct Launch {
     if (count == 0) return;
     require(count <= 0x7fffffff, "cuda: kernel ", kernel, " on ", shape.text(), " needs ", count,
             " blocks, more than a launch can have");
-    start_kernel(kernel_function, unsigned(count), block_threads, stream,
-                 Parameters(arguments)...);
+    start_kernel(kernel_function, unsigned(count), block_threads, stream, Parameters(arguments)...);
     check_started(std::source_location::current());
   }
 
@@ -58,8 +57,9 @@ __device__ inline Index element_stride() {
   return Index(gridDim.x) * blockDim.x;
 }
 
+// Always a sum, so that compilers fuse it with a product in `value` everywhere or nowhere.
 template <class T> __device__ void store(T* place, bool add, T value) {
-  *place = add ? *place + value : value;
+  *place = (add ? *place : T(0)) + value;
 }
 
 // The sum of every thread's value, known to all threads of the block; always added in the same

@@ -1,41 +1,49 @@
 #include "cuda/cuda_backend.cuh"
+#include "cuda/map.cuh"
 #include "engine/scalar.hpp"
 
 namespace lookback::cuda {
 namespace {
 
-template <class T> __global__ void fill_kernel(Index n, T value, T* x) {
-  for (Index i = first_element(); i < n; i += element_stride()) x[i] = value;
-}
+template <class T> struct Constant {
+  T value;
+  __device__ T operator()(Index) const { return value; }
+};
+template <class F> struct Value {
+  template <class T> __device__ T operator()(Index, T x) const { return F::value(x); }
+};
+template <class F> struct Slope {
+  template <class T> __device__ T operator()(Index, T x, T dy) const { return dy * F::slope(x); }
+};
+template <class T> struct Multiple {
+  T factor;
+  __device__ T operator()(Index, T x) const { return factor * x; }
+};
+// multiple factor[b] x[b, i]
+template <class T> struct SampleMultiple {
+  T multiple;
+  const T* factor;
+  Index per_sample;
+  __device__ T operator()(Index i, T x) const { return multiple * factor[i / per_sample] * x; }
+};
 
-template <class T, class F> __global__ void activate_kernel(Index n, const T* x, T* y) {
-  for (Index i = first_element(); i < n; i += element_stride()) y[i] = F::value(x[i]);
-}
+// table[row, i / each]
+template <class T> struct Row {
+  const T* table;
+  const double* row;
+  Index width, each;
+  __device__ T operator()(Index i) const { return table[Index(*row) * width + i / each]; }
+};
 
-template <class T, class F>
-__global__ void activate_backward_kernel(Index n, const T* x, const T* dy, T* dx, bool add) {
-  for (Index i = first_element(); i < n; i += element_stride())
-    store(dx + i, add, dy[i] * F::slope(x[i]));
-}
-
-template <class T> __global__ void scale_kernel(Index n, T factor, const T* x, T* y, bool add) {
-  for (Index i = first_element(); i < n; i += element_stride()) store(y + i, add, factor * x[i]);
-}
-
-// y[b, i] (+)= multiple factor[b] x[b, i]
-template <class T>
-__global__ void scale_samples_kernel(Index n, Index per_sample, T multiple, const T* factor,
-                                     const T* x, T* y, bool add) {
-  for (Index i = first_element(); i < n; i += element_stride())
-    store(y + i, add, multiple * factor[i / per_sample] * x[i]);
-}
-
-// x and y point at the first channel to copy, their rows are `from` and `to` channels apart.
-template <class T>
-__global__ void copy_channels_kernel(Index elements, Index n, const T* x, Index from, T* y,
-                                     Index to, bool add) {
-  for (Index i = first_element(); i < elements; i += element_stride())
-    store(y + i / n * to + i % n, add, x[i / n * from + i % n]);
+// Packs of channels: x and y point at the first to copy, their rows are `from` and `to` packs
+// apart.
+template <class P>
+__global__ void copy_channels_kernel(Index packs, Index n, const P* x, Index from, P* y, Index to,
+                                     bool add) {
+  for (Index i = first_element(); i < packs; i += element_stride()) {
+    const Index row = i / n, c = i - row * n;
+    store(y + row * to + c, add, x[row * from + c]);
+  }
 }
 
 Index sample_size(const Tensor& x) {
@@ -46,15 +54,14 @@ Index sample_size(const Tensor& x) {
 
 void CudaBackend::fill(const Tensor& x, double value) {
   visit(x.dtype(), [&]<class T>(T) {
-    launch("fill", x.shape()).elements(fill_kernel<T>, x.size(), x.size(), value, x.data<T>());
+    map<T>(launch("fill", x.shape()), x.size(), Constant<T>{T(value)}, {x, false});
   });
 }
 
 void CudaBackend::activate(Activation kind, const Tensor& x, const Tensor& y) {
   visit(x.dtype(), [&]<class T>(T) {
     scalar::visit_activation(kind, [&]<class F>(F) {
-      launch("activate", x.shape())
-          .elements(activate_kernel<T, F>, x.size(), x.size(), x.data<T>(), y.data<T>());
+      map<T>(launch("activate", x.shape()), x.size(), Value<F>{}, {y, false}, x.data<T>());
     });
   });
 }
@@ -62,44 +69,61 @@ void CudaBackend::activate(Activation kind, const Tensor& x, const Tensor& y) {
 void CudaBackend::activate_backward(Activation kind, const Tensor& x, const Tensor& dy, Out dx) {
   visit(x.dtype(), [&]<class T>(T) {
     scalar::visit_activation(kind, [&]<class F>(F) {
-      launch("activate_backward", x.shape())
-          .elements(activate_backward_kernel<T, F>, x.size(), x.size(), x.data<T>(), dy.data<T>(),
-                    dx.tensor.data<T>(), dx.add);
+      map<T>(launch("activate_backward", x.shape()), x.size(), Slope<F>{}, dx, x.data<T>(),
+             dy.data<T>());
     });
   });
 }
 
 void CudaBackend::scale(double factor, const Tensor& x, Out y) {
   visit(x.dtype(), [&]<class T>(T) {
-    launch("scale", x.shape())
-        .elements(scale_kernel<T>, x.size(), x.size(), factor, x.data<T>(), y.tensor.data<T>(),
-                  y.add);
+    map<T>(launch("scale", x.shape()), x.size(), Multiple<T>{T(factor)}, y, x.data<T>());
   });
 }
 
 void CudaBackend::scale_samples(const Tensor& factor, const Tensor& x, Out y) {
+  const Index per_sample = sample_size(x);
   visit(x.dtype(), [&]<class T>(T) {
-    launch("scale_samples", x.shape())
-        .elements(scale_samples_kernel<T>, x.size(), x.size(), sample_size(x), 1, factor.data<T>(),
-                  x.data<T>(), y.tensor.data<T>(), y.add);
+    map<T>(launch("scale_samples", x.shape()), per_sample,
+           SampleMultiple<T>{1, factor.data<T>(), per_sample}, y, x.data<T>());
   });
 }
 
 // d(sum x^2) = 2 x dx: the samples of x, scaled by 2 dy.
 void CudaBackend::squared_norm_backward(const Tensor& x, const Tensor& dy, Out dx) {
+  const Index per_sample = sample_size(x);
   visit(x.dtype(), [&]<class T>(T) {
-    launch("squared_norm_backward", x.shape())
-        .elements(scale_samples_kernel<T>, x.size(), x.size(), sample_size(x), 2, dy.data<T>(),
-                  x.data<T>(), dx.tensor.data<T>(), dx.add);
+    map<T>(launch("squared_norm_backward", x.shape()), per_sample,
+           SampleMultiple<T>{2, dy.data<T>(), per_sample}, dx, x.data<T>());
+  });
+}
+
+void CudaBackend::spread_row(const Tensor& table, const Tensor& row, const Tensor& y) {
+  const Index width = table.shape()[1], each = y.size() / width;
+  visit(y.dtype(), [&]<class T>(T) {
+    map<T>(launch("spread_row", y.shape()), each,
+           Row<T>{table.data<T>(), row.data<double>(), width, each}, {y, false});
   });
 }
 
 void CudaBackend::copy_channels(const Tensor& x, Index from, Out y, Index to, Index n) {
   const Signal in(x), out(y.tensor);
+  const Launch at = launch("copy_channels", x.shape());
   visit(x.dtype(), [&]<class T>(T) {
-    launch("copy_channels", x.shape())
-        .elements(copy_channels_kernel<T>, in.rows() * n, in.rows() * n, n, x.data<T>() + from,
-                  in.channels, y.tensor.data<T>() + to, out.channels, y.add);
+    const T* source = x.data<T>() + from;
+    T* target = y.tensor.data<T>() + to;
+    const auto copy = [&]<int width>(std::integral_constant<int, width>) {
+      using P = Pack<T, width>;
+      at.elements(copy_channels_kernel<P>, in.rows() * n / width, in.rows() * n / width, n / width,
+                  reinterpret_cast<const P*>(source), in.channels / width,
+                  reinterpret_cast<P*>(target), out.channels / width, y.add);
+    };
+    constexpr int most = most_in_pack<T>;
+    if (n % most == 0 && in.channels % most == 0 && out.channels % most == 0 &&
+        aligned({source, target}))
+      copy(std::integral_constant<int, most>{});
+    else
+      copy(std::integral_constant<int, 1>{});
   });
 }
 

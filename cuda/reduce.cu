@@ -1,6 +1,7 @@
 // Sums. Partial sums have fixed borders and are added in a fixed order in float64: no atomics, the
 // same bits every time.
 #include "cuda/cuda_backend.cuh"
+#include "cuda/map.cuh"
 
 namespace lookback::cuda {
 namespace {
@@ -36,9 +37,11 @@ __global__ void add_partial_sums_kernel(Index pieces, const double* partial, dou
   if (threadIdx.x == 0) y[blockIdx.x] = T(factor * sum);
 }
 
-template <class T> __global__ void mean_backward_kernel(Index n, const T* dy, T* dx, bool add) {
-  for (Index i = first_element(); i < n; i += element_stride()) store(dx + i, add, *dy / T(n));
-}
+template <class T> struct Share {
+  const T* whole;
+  Index n;
+  __device__ T operator()(Index) const { return *whole / T(n); }
+};
 
 constexpr int columns_a_block = 32, turns = block_threads / columns_a_block;
 
@@ -105,8 +108,7 @@ void CudaBackend::mean(const Tensor& x, const Tensor& y) {
 void CudaBackend::mean_backward(const Tensor& dy, Out dx) {
   const Tensor& x = dx.tensor;
   visit(dy.dtype(), [&]<class T>(T) {
-    launch("mean_backward", x.shape())
-        .elements(mean_backward_kernel<T>, x.size(), x.size(), dy.data<T>(), x.data<T>(), dx.add);
+    map<T>(launch("mean_backward", x.shape()), x.size(), Share<T>{dy.data<T>(), x.size()}, dx);
   });
 }
 

@@ -1,4 +1,5 @@
 #include "cuda/cuda_backend.cuh"
+#include "cuda/map.cuh"
 
 namespace lookback::cuda {
 namespace {
@@ -10,17 +11,22 @@ template <class T> struct Filter {
   int count, up, down, offset;
 };
 
-// y[b, m, c] (+)= sum over taps j of taps[j] x[b, n, c], where up n = down m - offset + j.
-template <class T>
-__global__ void resample_kernel(Index elements, Filter<T> f, Index from_length, Index to_length,
-                                Index channels, const T* x, T* y, bool add) {
-  for (Index e = first_element(); e < elements; e += element_stride()) {
-    const Index c = e % channels, m = e / channels % to_length, sample = e / (channels * to_length);
-    T sum = 0;
+// y[b, m, c] (+)= sum over taps j of taps[j] x[b, n, c], where up n = down m - offset + j; `width`
+// packs of channels a row. Divisions of 64 bits are slow, so they are few.
+template <class T, int size>
+__global__ void resample_kernel(Index packs, Filter<T> f, int from_length, int to_length, int width,
+                                const Pack<T, size>* x, Pack<T, size>* y, bool add) {
+  for (Index e = first_element(); e < packs; e += element_stride()) {
+    const Index row = e / width, sample = row / to_length;
+    const int m = int(row - sample * to_length), first = f.down * m - f.offset;
+    const Pack<T, size>* from = x + sample * from_length * width + (e - row * width);
+    Pack<T, size> sum = {};
     for (int j = 0; j < f.count; ++j) {
-      const Index position = f.down * m - f.offset + j, n = position / f.up;
+      const int position = first + j, n = position / f.up;
       if (position < 0 || position % f.up != 0 || n >= from_length) continue;
-      sum += f.taps[j] * x[(sample * from_length + n) * channels + c];
+      const Pack<T, size> term = from[Index(n) * width];
+#pragma unroll
+      for (int k = 0; k < size; ++k) sum.values[k] += f.taps[j] * term.values[k];
     }
     store(y + e, add, sum);
   }
@@ -35,9 +41,16 @@ void CudaBackend::resample(const Resampling& filter, const Tensor& x, Out y) {
   visit(x.dtype(), [&]<class T>(T) {
     Filter<T> f{{}, int(filter.taps.size()), filter.up, filter.down, filter.offset};
     for (int j = 0; j < f.count; ++j) f.taps[j] = T(filter.taps[std::size_t(j)]);
-    launch("resample", x.shape())
-        .elements(resample_kernel<T>, y.tensor.size(), y.tensor.size(), f, in.length, out.length,
-                  in.channels, x.data<T>(), y.tensor.data<T>(), y.add);
+    const auto filter_packs = [&]<int n>(std::integral_constant<int, n>) {
+      const Index packs = y.tensor.size() / n;
+      launch("resample", x.shape())
+          .elements(resample_kernel<T, n>, packs, packs, f, in.length, out.length, in.channels / n,
+                    x.data<Pack<T, n>>(), y.tensor.data<Pack<T, n>>(), y.add);
+    };
+    if (in.channels % most_in_pack<T> == 0 && aligned({x.data<T>(), y.tensor.data<T>()}))
+      filter_packs(std::integral_constant<int, most_in_pack<T>>{});
+    else
+      filter_packs(std::integral_constant<int, 1>{});
   });
 }
 

@@ -6,6 +6,7 @@
 #include "engine/tensor.hpp"
 
 #include <functional>
+#include <span>
 
 namespace lookback {
 
@@ -23,6 +24,11 @@ struct ConvEpilogue {
   Tensor embedding; // [B, Co]
   Tensor residual;  // [B, L, Co]
   double scale = 1;
+};
+
+// y = x w + bias: w[1, Ci, Co], bias[Co].
+struct DenseLayer {
+  Tensor w, bias;
 };
 
 // y[m] = sum_n taps[up n - down m + offset] x[n]: zero-insertion, filter and decimation in one. Its
@@ -93,6 +99,17 @@ public:
   virtual void conv1d_backward_input(double factor, const Tensor& w, const Tensor& dy, Out dx) = 0;
   virtual void conv1d_backward_weight(double factor, const Tensor& x, const Tensor& dy, Out dw) = 0;
 
+  // Dense layers of the same x[B, Ci], into y[i] of shape [B, Co]: small ones, which a device may
+  // make together, with the bits of conv1d.
+  virtual void dense(const Tensor& x, std::span<const DenseLayer> layers,
+                     std::span<const Tensor> y) {
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      conv1d(as_rows(x), layers[i].w, {layers[i].bias, {}, {}}, as_rows(y[i]));
+  }
+  static Tensor as_rows(const Tensor& x) { // [B, C] -> [B, 1, C], unknown to any tape
+    return x.untaped().reshaped({x.shape()[0], 1, x.shape()[1]});
+  }
+
   // y = activation(gamma (x - mean) / sqrt(variance + epsilon) + beta) over groups of neighbouring
   // channels x length; statistics[B, G, 2] receives mean and 1/sqrt(variance + epsilon).
   virtual void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
@@ -119,8 +136,14 @@ public:
   virtual void fourier_features_backward(const Tensor& t, const Tensor& w, const Tensor& dy,
                                          Out dt) = 0;
 
-  // Random numbers: sample b of x[B, ...] is stream `key` with draw = key.draw + b.
-  virtual void normal(const Stream& key, const Tensor& x) = 0;
+  // y[k, ...] = table[row, k]: table[R, K], y[K, ...]; `row` is one float64 number on the device,
+  // so that operations it repeats meet another row every time.
+  virtual void spread_row(const Tensor& table, const Tensor& row, const Tensor& y) = 0;
+
+  // Random numbers: sample b of x[B, ...] is stream `key` with draw = key.draw + b and, where
+  // given, step = key.step + step[0], float64 as above.
+  virtual void normal(const Stream& key, const Tensor& x, const Tensor& step) = 0;
+  void normal(const Stream& key, const Tensor& x) { normal(key, x, {}); }
   virtual void uniform(const Stream& key, const Tensor& x) = 0;
 
   // One step of Adam (Kingma & Ba 2015, as PyTorch writes it) and of the moving average of the

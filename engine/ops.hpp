@@ -20,6 +20,7 @@ Tensor mean(const Tensor& x);          // -> [1]
 Tensor conv1d(const Tensor& x, const Tensor& w, const ConvEpilogue& epilogue = {});
 Tensor linear(const Tensor& x, const Tensor& w,
               const Tensor& bias); // x[B, Ci], w[1, Ci, Co] -> [B, Co]
+std::vector<Tensor> linear(const Tensor& x, const std::vector<DenseLayer>& layers); // of one x
 
 // Group normalisation (Wu & He 2018) with biased variance, then an activation.
 Tensor group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, int groups,

@@ -77,15 +77,15 @@ ResBlock::ResBlock(const Scope& s, std::int64_t in, std::int64_t out, Mode mode,
     conv_2.emplace(s / "Conv_2" / "conv", in, out, 1, variance_scaling(1, in, out));
 }
 
-Tensor ResBlock::operator()(const Tensor& x, const Tensor& embedding) const {
+Tensor ResBlock::operator()(const Tensor& x, const Tensor& shift) const {
   const auto resampled = [&](const Tensor& v) {
     return mode == Mode::same ? v
            : mode == Mode::up ? options.resampler.up(v)
                               : options.resampler.down(v);
   };
-  ConvEpilogue add_embedding;
-  add_embedding.embedding = dense_0(embedding);
-  const Tensor h = norm_1(conv_0(resampled(norm_0(x)), add_embedding));
+  ConvEpilogue add_shift;
+  add_shift.embedding = shift;
+  const Tensor h = norm_1(conv_0(resampled(norm_0(x)), add_shift));
   const Tensor skip = resampled(x);
   ConvEpilogue add_skip;
   add_skip.residual = conv_2 ? (*conv_2)(skip) : skip;

@@ -73,8 +73,8 @@ struct ResBlock {
   std::optional<Conv1d> conv_2;
 
   ResBlock(const Scope& s, std::int64_t in, std::int64_t out, Mode mode, const Options& options);
-  // x[B, L, in], embedding[B, E] already activated -> [B, L', out]
-  Tensor operator()(const Tensor& x, const Tensor& embedding) const;
+  // x[B, L, in], shift[B, out] = dense_0(embedding) -> [B, L', out]
+  Tensor operator()(const Tensor& x, const Tensor& shift) const;
 };
 
 } // namespace lookback::nn

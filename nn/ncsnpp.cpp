@@ -140,16 +140,32 @@ Tensor Ncsnpp::operator()(const Tensor& t, const Tensor& x) const {
   return y;
 }
 
+template <class F> void Ncsnpp::for_each_block(F&& f) const {
+  for (const DownLevel& level : down_levels_) {
+    for (const ResBlock& block : level.blocks) f(block);
+    if (level.down) f(*level.down);
+  }
+  f(*middle_0_), f(*middle_1_);
+  for (const UpLevel& level : up_levels_) {
+    for (const ResBlock& block : level.blocks) f(block);
+    if (level.up) f(*level.up);
+  }
+}
+
 Tensor Ncsnpp::evaluate(const Tensor& t, const Tensor& x) const {
   const Tensor hidden = activate(activation_, (*time_0_)(fourier_features(t, *fourier_w_)));
   const Tensor embedding = activate(activation_, (*time_1_)(hidden));
+  std::vector<DenseLayer> layers;
+  for_each_block([&](const ResBlock& b) { layers.push_back({b.dense_0.weight, b.dense_0.bias}); });
+  const std::vector<Tensor> shifts = linear(embedding, layers);
+  auto shift = shifts.begin(); // of the next block
 
   Tensor pyramid = x;
   std::vector<Tensor> skips = {(*first_)(x)};
   for (const DownLevel& level : down_levels_) {
-    for (const ResBlock& block : level.blocks) skips.push_back(block(skips.back(), embedding));
+    for (const ResBlock& block : level.blocks) skips.push_back(block(skips.back(), *shift++));
     if (!level.down) continue;
-    Tensor h = (*level.down)(skips.back(), embedding);
+    Tensor h = (*level.down)(skips.back(), *shift++);
     if (level.combine) {
       pyramid = resampler_.down(pyramid);
       h = (*level.combine)(pyramid, h);
@@ -157,14 +173,14 @@ Tensor Ncsnpp::evaluate(const Tensor& t, const Tensor& x) const {
     skips.push_back(h);
   }
 
-  Tensor h = (*middle_0_)(skips.back(), embedding);
+  Tensor h = (*middle_0_)(skips.back(), *shift++);
   if (attention_) h = (*attention_)(h);
-  h = (*middle_1_)(h, embedding);
+  h = (*middle_1_)(h, *shift++);
 
   Tensor output; // the output pyramid, grown from the deepest level
   for (const UpLevel& level : up_levels_) {
     for (const ResBlock& block : level.blocks) {
-      h = block(concat(h, skips.back()), embedding);
+      h = block(concat(h, skips.back()), *shift++);
       skips.pop_back();
     }
     if (level.pyramid_conv) {
@@ -172,7 +188,7 @@ Tensor Ncsnpp::evaluate(const Tensor& t, const Tensor& x) const {
       if (output) sum.residual = resampler_.up(output);
       output = (*level.pyramid_conv)((*level.pyramid_norm)(h), sum);
     }
-    if (level.up) h = (*level.up)(h, embedding);
+    if (level.up) h = (*level.up)(h, *shift++);
   }
   return last_conv_ ? (*last_conv_)((*last_norm_)(h)) : output;
 }

@@ -45,6 +45,7 @@ public:
 
 private:
   Tensor evaluate(const Tensor& t, const Tensor& x) const;
+  template <class F> void for_each_block(F&& f) const; // in the order of evaluate
   // 1x1 convolution of the input pyramid, added to the features or set beside them.
   struct Combine {
     Conv1d conv_0;

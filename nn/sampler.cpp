@@ -114,6 +114,75 @@ Tensor euler_maruyama(const Score& score, const VeSde& sde, Tensor x, int steps,
   return mean;
 }
 
+namespace {
+
+// A step of sample_prior. Everything that differs from one step to the next is read off the device:
+// the number of the step, and by it a row of numbers and the noise.
+struct PriorStep {
+  static constexpr std::int64_t count = NoiseLevels::count + 3; // and 1/sigma, g^2 dt, g sqrt(dt)
+  const Ncsnpp& network;
+  Stream noise;
+  Tensor x, mean, table, step, one, row;
+  NoiseLevels levels;
+
+  PriorStep(const Ncsnpp& network, const VeSde& sde, const Tensor& start, int steps,
+            std::span<const float> times, const Stream& noise)
+      : network(network), noise(noise), x(copy_of(start)), mean(copy_of(start)),
+        table({std::int64_t(times.size()), count}, x.dtype(), x.backend()),
+        step({1}, DType::f64, x.backend()), one(empty_like(step)),
+        row({count, x.shape()[0]}, x.dtype(), x.backend()),
+        levels(network, sde, row.part(0, {NoiseLevels::count, x.shape()[0]})) {
+    const double dt = sde.T / steps;
+    visit(x.dtype(), [&]<class T>(T) {
+      std::vector<T> values;
+      for (double t : times) {
+        const double g = sde.diffusion(t);
+        for (double v : NoiseLevels::at(sde, t)) values.push_back(T(v));
+        for (double v : {1 / sde.sigma(t), g * g * dt, g * std::sqrt(dt)}) values.push_back(T(v));
+      }
+      x.backend().upload(values.data(), table);
+    });
+    x.backend().fill(step, 0);
+    x.backend().fill(one, 1);
+  }
+
+  void operator()() const {
+    Backend& backend = x.backend();
+    const std::int64_t batch = x.shape()[0];
+    const auto factor = [&](std::int64_t i) {
+      return row.part((NoiseLevels::count + i) * batch, {batch});
+    };
+    backend.spread_row(table, step, row);
+    const Tensor score = scale_samples(factor(0), scaled_score(network, levels, x));
+    backend.copy(x, mean);
+    backend.scale_samples(factor(1), score, {mean, true});
+    const Tensor z = empty_like(x);
+    backend.normal(noise, z, step);
+    backend.copy(mean, x);
+    backend.scale_samples(factor(2), z, {x, true});
+    backend.scale(1, one, {step, true});
+  }
+};
+
+} // namespace
+
+Tensor sample_prior(const Ncsnpp& network, const VeSde& sde, const Tensor& x, int steps,
+                    const Stream& noise, const Observer& observer) {
+  const std::vector<float> times = euler_maruyama_times(steps, sde.T);
+  const PriorStep step(network, sde, x, steps, times, noise);
+  std::function<void()> repeat;
+  for (int done = 1; done <= int(times.size()); ++done) {
+    if (repeat)
+      repeat();
+    else
+      repeat = x.backend().repeatable(step);
+    if (done % steps_between_checks == 0 || done == int(times.size()))
+      require_finite(step.x, done - 1, times[std::size_t(done - 1)]);
+    if (observer) observer(done, step.x);
+  }
+  return step.mean;
+}
+
 Tensor integrate_ode(const Score& score, const VeSde& sde, Tensor x, int steps, double t_0,
                      double t_1, OdeMethod method, const Observer& observer) {
   const double dt = (t_1 - t_0) / steps;

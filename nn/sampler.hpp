@@ -26,6 +26,14 @@ std::vector<float> euler_maruyama_times(int steps, double T = 1);
 Tensor euler_maruyama(const Score& score, const VeSde& sde, Tensor x, int steps, const Noise& noise,
                       const Observer& observer = {});
 
+// The same with the score of the prior alone, noise of step i being `noise` with step = noise.step
+// + i: the same bits. A whole step is one thing for the device to repeat. `observer` is called once
+// a step is asked for; its x is the next step's to overwrite. Errors: a value that is not finite,
+// looked for every `steps_between_checks` steps.
+constexpr int steps_between_checks = 50;
+Tensor sample_prior(const Ncsnpp& network, const VeSde& sde, const Tensor& x, int steps,
+                    const Stream& noise, const Observer& observer = {});
+
 enum class OdeMethod { euler, heun };
 
 // dx/dt = -g^2 score / 2 from t_0 to t_1 in equal steps.

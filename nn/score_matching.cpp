@@ -5,46 +5,51 @@
 
 namespace lookback::nn {
 
-// f(t) of every sample, t rounded to the number type of `to`.
-template <class F> static void map_times(const Tensor& t, const Tensor& to, F&& f) {
-  visit(to.dtype(), [&]<class T>(T) {
-    std::vector<T> values = t.values<T>();
-    for (T& v : values) v = T(f(double(v)));
-    to.backend().upload(values.data(), to);
-  });
-}
-template <class F> static void map_times(double t, const Tensor& to, F&& f) {
-  to.backend().fill(to, f(to.dtype() == DType::f32 ? double(float(t)) : t));
+static double rounded(double value, DType type) {
+  return type == DType::f32 ? double(float(value)) : value;
 }
 
-template <class Times> static void set_levels(const NoiseLevels& levels, const Times& t) {
-  const VeSde& sde = levels.sde;
-  const auto variance = [&](double v) { return 1 + sde.sigma(v) * sde.sigma(v); };
-  map_times(t, levels.sigma, [&](double v) { return sde.sigma(v); });
-  if (!levels.unit) return;
-  map_times(t, levels.unit, [&](double v) { return 1 / std::sqrt(variance(v)); });
-  map_times(t, levels.skip, [&](double v) { return -sde.sigma(v) / variance(v); });
+std::array<double, NoiseLevels::count> NoiseLevels::at(const VeSde& sde, double t) {
+  const double sigma = sde.sigma(t), variance = 1 + sigma * sigma;
+  return {t, sigma, 1 / std::sqrt(variance), -sigma / variance};
+}
+
+NoiseLevels::NoiseLevels(const Ncsnpp& network, const VeSde& sde, const Tensor& numbers)
+    : sde(sde), numbers(numbers) {
+  const std::int64_t batch = numbers.shape()[1];
+  const auto row = [&](std::int64_t i) { return numbers.part(i * batch, {batch}); };
+  t = row(0), sigma = row(1);
+  if (network.config().preconditioned) unit = row(2), skip = row(3);
 }
 
 NoiseLevels::NoiseLevels(const Ncsnpp& network, const VeSde& sde, std::int64_t batch)
-    : sde(sde), t({batch}, network.params().flat().dtype(), network.params().flat().backend()),
-      sigma(empty_like(t)) {
-  if (network.config().preconditioned) unit = empty_like(t), skip = empty_like(t);
-}
+    : NoiseLevels(network, sde,
+                  Tensor({count, batch}, network.params().flat().dtype(),
+                         network.params().flat().backend())) {}
 
-NoiseLevels::NoiseLevels(const Ncsnpp& network, const VeSde& sde, const Tensor& t)
-    : NoiseLevels(network, sde, t.size()) {
-  set(t);
-}
-
-void NoiseLevels::set(const Tensor& times) {
-  t.backend().copy(times, t);
-  set_levels(*this, times);
+void NoiseLevels::set(std::span<const double> times) {
+  const std::size_t batch = times.size();
+  visit(numbers.dtype(), [&]<class T>(T) {
+    std::vector<T> values(count * batch);
+    for (std::size_t b = 0; b < batch; ++b) {
+      const auto of_sample = at(sde, rounded(times[b], numbers.dtype()));
+      for (std::size_t i = 0; i < count; ++i) values[i * batch + b] = T(of_sample[i]);
+    }
+    numbers.backend().upload(values.data(), numbers);
+  });
 }
 
 void NoiseLevels::set(double time) {
-  t.backend().fill(t, time);
-  set_levels(*this, time);
+  const auto values = at(sde, rounded(time, numbers.dtype()));
+  const Tensor* const parts[count] = {&t, &sigma, &unit, &skip};
+  for (std::size_t i = 0; i < count; ++i)
+    if (*parts[i]) numbers.backend().fill(*parts[i], values[i]);
+}
+
+static NoiseLevels levels_at(const Ncsnpp& network, const VeSde& sde, const Tensor& t) {
+  NoiseLevels levels(network, sde, t.size());
+  levels.set(t.numbers());
+  return levels;
 }
 
 Tensor scaled_score(const Ncsnpp& network, const NoiseLevels& levels, const Tensor& x) {
@@ -54,12 +59,16 @@ Tensor scaled_score(const Ncsnpp& network, const NoiseLevels& levels, const Tens
 }
 
 Tensor scaled_score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Tensor& x) {
-  return scaled_score(network, NoiseLevels(network, sde, t), x);
+  return scaled_score(network, levels_at(network, sde, t), x);
 }
 
 Tensor score(const Ncsnpp& network, const VeSde& sde, const Tensor& t, const Tensor& x) {
   const Tensor factor = empty_like(t);
-  map_times(t, factor, [&](double v) { return 1 / sde.sigma(v); });
+  visit(t.dtype(), [&]<class T>(T) {
+    std::vector<T> values = t.values<T>();
+    for (T& v : values) v = T(1 / sde.sigma(double(v)));
+    t.backend().upload(values.data(), factor);
+  });
   return scale_samples(factor, scaled_score(network, sde, t, x));
 }
 
@@ -71,7 +80,7 @@ Tensor denoising_losses(const Ncsnpp& network, const NoiseLevels& levels, const 
 
 Tensor denoising_losses(const Ncsnpp& network, const VeSde& sde, const Tensor& x_0, const Tensor& t,
                         const Tensor& z) {
-  return denoising_losses(network, NoiseLevels(network, sde, t), x_0, z);
+  return denoising_losses(network, levels_at(network, sde, t), x_0, z);
 }
 
 double loss_weight(const LossOptions& o, double sigma) {

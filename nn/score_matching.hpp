@@ -8,22 +8,28 @@
 #include "nn/ncsnpp.hpp"
 #include "nn/sde.hpp"
 
+#include <array>
+#include <span>
 #include <string>
 
 namespace lookback::nn {
 
-// What depends on the noise levels of a batch alone: one number a sample, made on the host, so that
-// what follows can be repeated by the device without it (Backend::repeatable).
+// What depends on the noise levels of a batch alone: a few numbers a sample, made on the host, so
+// that what follows can be repeated by the device without it (Backend::repeatable).
 struct NoiseLevels {
-  VeSde sde;
-  Tensor t, sigma;   // [B]
-  Tensor unit, skip; // 1/s and -sigma/s^2 [B]; empty unless the network is preconditioned
+  static constexpr std::int64_t count = 4; // t, sigma, 1/s, -sigma/s^2
+  static std::array<double, count> at(const VeSde& sde, double t);
 
-  // Not set yet.
+  VeSde sde;
+  Tensor numbers;    // [count, B], the rows of which are
+  Tensor t, sigma;   // [B] and, empty unless the network is preconditioned,
+  Tensor unit, skip; // 1/s and -sigma/s^2
+
+  // Of numbers that are yet to be set, here or by others.
+  NoiseLevels(const Ncsnpp& network, const VeSde& sde, const Tensor& numbers);
   NoiseLevels(const Ncsnpp& network, const VeSde& sde, std::int64_t batch);
-  NoiseLevels(const Ncsnpp& network, const VeSde& sde, const Tensor& t);
-  void set(const Tensor& t); // [B]
-  void set(double t);        // of all samples alike
+  void set(std::span<const double> t); // one a sample, rounded to the numbers' type
+  void set(double t);                  // of all samples alike
 };
 
 // r(t, x): t[B], x[B, L, C] -> [B, L, C].

@@ -48,7 +48,7 @@ void Trainer::shuffle(std::int64_t epoch) {
 
 Trainer::Batch::Batch(const Ncsnpp& network, const VeSde& sde, Shape shape)
     : levels(network, sde, shape[0]), x_0(shape, DType::f32, levels.t.backend()),
-      z(empty_like(x_0)), weight(empty_like(levels.t)), loss({1}, DType::f32, x_0.backend()) {}
+      z(empty_like(x_0)), weight(empty_like(levels.sigma)), loss({1}, DType::f32, x_0.backend()) {}
 
 void Trainer::find_loss_and_gradient() {
   Params& params = prior_.network->params();
@@ -87,14 +87,14 @@ Trainer::Step Trainer::step() {
   const Stream times = stream(Purpose::training_time);
   const Tensor t({B}, DType::f32, backend);
   options_.loss.times == "log-normal" ? backend.normal(times, t) : backend.uniform(times, t);
-  std::vector<float> values = t.values<float>(), weights(values.size());
+  std::vector<double> values = t.numbers();
+  std::vector<float> weights(values.size());
   for (std::int64_t b = 0; b < B; ++b) {
-    float& value = values[std::size_t(b)];
+    double& value = values[std::size_t(b)];
     value = float(training_time(options_.loss, prior_.sde, first + b, options_.batch, value));
     weights[std::size_t(b)] = float(loss_weight(options_.loss, prior_.sde.sigma(value)));
   }
-  backend.upload(values.data(), t);
-  batch_->levels.set(t);
+  batch_->levels.set(values);
   backend.upload(weights.data(), batch_->weight);
 
   if (repeat_)

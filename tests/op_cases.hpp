@@ -101,6 +101,16 @@ inline OpCase linear_case(std::int64_t b, std::int64_t ci, std::int64_t co) {
           double(std::max({b, ci, co})) + 4};
 }
 
+inline OpCase linear_layers_case(std::int64_t b, std::int64_t ci, std::int64_t co) {
+  return {"linear, layers of one x " + Shape{b, ci, co}.text(),
+          {{{b, ci}}, weight({1, ci, co}), weight({co}), weight({1, ci, co}), weight({co})},
+          [](const Tensors& x) {
+            const auto y = linear(x[0], {{x[1], x[2]}, {x[3], x[4]}});
+            return add(y[0], y[1]);
+          },
+          2 * double(std::max({b, ci, co})) + 4};
+}
+
 inline std::vector<OpCase> pointwise_cases() {
   const Input factors{{3}, true, false}, frequencies{{4}, false, false};
   return {
@@ -172,6 +182,7 @@ inline std::vector<OpCase> op_cases() {
                            linear_case(4, 8, 32),
                            linear_case(1, 33, 7),
                            linear_case(3, 1, 1),
+                           linear_layers_case(5, 20, 7),
                            group_norm_case({2, 16, 8}, 2, Activation::none),
                            group_norm_case({3, 9, 24}, 6, Activation::silu),
                            group_norm_case({1, 1, 4}, 1, Activation::silu),

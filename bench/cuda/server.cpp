@@ -5,6 +5,7 @@
 //   evaluate BATCH FROM TO       t[B], x[B, 64, 2] -> network(t, x), raw float32
 //   precision fp32|tf32|bf16
 //   forward BATCH REPEATS | train BATCH REPEATS | sample BATCH STEPS
+//   evaluations BATCH COUNT      of the network, kernel by kernel, without a graph
 //   conv|conv_input|conv_weight TAPS CI CO LENGTH BATCH REPEATS
 //   norm|norm_backward CHANNELS LENGTH BATCH REPEATS
 // Usage: bench_cuda_server [cuda|cpu]
@@ -90,6 +91,12 @@ struct Server {
     return repeated(repeats, [&] { (*prior.network)(t, x); });
   }
 
+  double evaluations(std::int64_t batch, std::int64_t count) const {
+    const Tensor x = noise({batch, length, channels}, 1), t({batch}, DType::f32, backend);
+    backend.uniform({.seed = 1, .purpose = Purpose::training_time}, t);
+    return milliseconds(count, [&] { (*prior.network)(t, x); });
+  }
+
   double train(std::int64_t batch, std::int64_t repeats) {
     if (!state) state.emplace(nn::TrainingState{nn::Optimizer(prior.network->params()), {}});
     nn::TrainingOptions options;
@@ -101,16 +108,13 @@ struct Server {
   }
 
   double sample(std::int64_t batch, int steps) const {
-    const Tensor x = noise({batch, length, channels}, 1), z = empty_like(x);
-    const nn::Score score = nn::prior_score(*prior.network, prior.sde);
-    score(x, 1);
-    return milliseconds(1, [&] {
-      nn::euler_maruyama(score, prior.sde, x, steps, [&](int step) {
-        backend.normal({.seed = 1, .purpose = Purpose::sampler_step, .step = std::uint32_t(step)},
-                       z);
-        return z;
-      });
-    });
+    const Tensor x = noise({batch, length, channels}, 1);
+    const auto run = [&](int n) {
+      nn::sample_prior(*prior.network, prior.sde, x, n,
+                       {.seed = 1, .purpose = Purpose::sampler_step});
+    };
+    run(1); // loads the kernels
+    return milliseconds(1, [&] { run(steps); });
   }
 
   double conv(const std::string& what, std::istream& words) const {
@@ -163,6 +167,7 @@ struct Server {
     }
     words >> batch >> count;
     if (what == "forward") return std::to_string(forward(batch, count));
+    if (what == "evaluations") return std::to_string(evaluations(batch, count));
     if (what == "train") return std::to_string(train(batch, count));
     if (what == "sample") return std::to_string(sample(batch, int(count)));
     fail("bench_cuda_server: what is '", line, "'?");

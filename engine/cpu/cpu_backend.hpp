@@ -77,7 +77,9 @@ public:
   void fourier_features_backward(const Tensor& t, const Tensor& w, const Tensor& dy,
                                  Out dt) override;
 
-  void normal(const Stream& key, const Tensor& x) override;
+  void spread_row(const Tensor& table, const Tensor& row, const Tensor& y) override;
+  using Backend::normal;
+  void normal(const Stream& key, const Tensor& x, const Tensor& step) override;
   void uniform(const Stream& key, const Tensor& x) override;
   void adam(const AdamStep& step, const Tensor& gradient, const Tensor& gradient_norm_squared,
             const Tensor& moment_1, const Tensor& moment_2, const Tensor& value,

@@ -59,6 +59,15 @@ void CpuBackend::scale_samples(const Tensor& factor, const Tensor& x, Out y) {
   });
 }
 
+void CpuBackend::spread_row(const Tensor& table, const Tensor& row, const Tensor& y) {
+  const std::int64_t width = table.shape()[1], each = y.size() / width;
+  const std::int64_t first = std::int64_t(*row.data<double>()) * width;
+  visit(y.dtype(), [&]<class T>(T) {
+    for (std::int64_t k = 0; k < width; ++k)
+      std::fill_n(y.data<T>() + k * each, each, table.data<T>()[first + k]);
+  });
+}
+
 void CpuBackend::copy_channels(const Tensor& x, std::int64_t from, Out y, std::int64_t to,
                                std::int64_t n) {
   const Signal in(x), out(y.tensor);

@@ -22,8 +22,10 @@ template <class F> void fill_samples(const Stream& key, const Tensor& x, F&& fou
 
 } // namespace
 
-void CpuBackend::normal(const Stream& key, const Tensor& x) {
-  fill_samples(key, x, normals);
+void CpuBackend::normal(const Stream& key, const Tensor& x, const Tensor& step) {
+  Stream stream = key;
+  if (step) stream.step += std::uint32_t(*step.data<double>());
+  fill_samples(stream, x, normals);
 }
 
 void CpuBackend::uniform(const Stream& key, const Tensor& x) {

@@ -31,13 +31,38 @@ Tensor conv1d(const Tensor& x, const Tensor& w, const ConvEpilogue& epilogue) {
                 });
 }
 
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+// dx += dy w^T,  dw += x^T dy,  dbias += sum_b dy
+static Tensor record_linear(const Tensor& x, const DenseLayer& layer, const Tensor& y) {
+  return record("linear", {x, layer.w, layer.bias}, y, [x, layer](Tape& tape, const Tensor& dy) {
+    Backend& backend = dy.backend();
+    const Tensor rows = Backend::as_rows(dy);
+    tape.into(x, [&](Out dx) {
+      backend.conv1d_backward_input(1, layer.w, rows, {Backend::as_rows(dx.tensor), dx.add});
+    });
+    tape.into(layer.w,
+              [&](Out dw) { backend.conv1d_backward_weight(1, Backend::as_rows(x), rows, dw); });
+    tape.into(layer.bias, [&](Out db) { backend.sum_rows(1, rows, db); });
+  });
+}
+
+std::vector<Tensor> linear(const Tensor& x, const std::vector<DenseLayer>& layers) {
   const Shape& s = x.shape();
-  require(s.rank() == 2 && w.shape().rank() == 3 && w.shape()[0] == 1, "linear: x has shape ",
-          s.text(), " and weight ", w.shape().text(), ", expected [B, Ci] and [1, Ci, Co]");
-  ConvEpilogue epilogue;
-  epilogue.bias = bias;
-  return reshape(conv1d(reshape(x, {s[0], 1, s[1]}), w, epilogue), {s[0], w.shape()[2]});
+  std::vector<Tensor> y;
+  for (const auto& [w, bias] : layers) {
+    const Shape& k = w.shape();
+    require(s.rank() == 2 && k.rank() == 3 && k[0] == 1 && k[1] == s[1], "linear: x has shape ",
+            s.text(), " and weight ", k.text(), ", expected [B, Ci] and [1, Ci, Co]");
+    require(bias.shape() == Shape{k[2]}, "linear: bias has shape ", bias.shape().text(),
+            ", expected [", k[2], "]");
+    y.emplace_back(Shape{s[0], k[2]}, x.dtype(), x.backend());
+  }
+  x.backend().dense(x, layers, y);
+  for (std::size_t i = 0; i < layers.size(); ++i) y[i] = record_linear(x, layers[i], y[i]);
+  return y;
+}
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  return linear(x, {{w, bias}})[0];
 }
 
 } // namespace lookback

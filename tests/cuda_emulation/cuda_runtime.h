@@ -94,6 +94,8 @@ inline cudaError_t cudaMemGetInfo(std::size_t* available, std::size_t* total) {
   return cudaSuccess;
 }
 inline cudaError_t cudaMalloc(void** block, std::size_t bytes) {
+  if (bytes > std::size_t(1) << 40)
+    return cudaErrorMemoryAllocation; // of which sanitizers make an abort
   *block = std::aligned_alloc(256, bytes);
   if (!*block) return cudaErrorMemoryAllocation;
   std::memset(*block, 0xff, bytes); // not a number, wherever it is read unwritten

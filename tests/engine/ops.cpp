@@ -44,7 +44,9 @@ TEST_CASE("no op reads memory that nobody has written") {
 
 TEST_CASE("a case exists for every op that the list of ops declares") {
   const std::set<std::string> expected = {
-      "variable", "activate",  "add",        "reshape",  "scale_samples",    "squared_norm", "mean",
-      "conv1d",   "attention", "group_norm", "resample", "fourier_features", "concat"};
+      "variable",         "activate",     "add",        "reshape",
+      "scale_samples",    "squared_norm", "mean",       "conv1d",
+      "linear",           "attention",    "group_norm", "resample",
+      "fourier_features", "concat"};
   CHECK(ops_with_a_case(cpu_backend()) == expected);
 }

@@ -103,6 +103,29 @@ TEST_CASE("cuda: on tensor cores, too, bits depend neither on the run nor on the
   }
 }
 
+TEST_CASE("cuda: dense layers made together have the bits of those made one by one") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  const auto draw = [&](Shape shape, std::uint32_t n) {
+    return random_tensor(shape, n, DType::f32, *cuda);
+  };
+  for (Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16}) {
+    const Rounding on(*cuda, precision);
+    for (std::int64_t batch : {1, 70}) {
+      const Tensor x = draw({batch, 20}, 1);
+      std::vector<DenseLayer> layers; // more than a launch takes, of all widths
+      for (std::uint32_t i = 0; i < 35; ++i) {
+        const std::int64_t co = i % 3 ? 8 * i : 2 * i + 1;
+        layers.push_back({draw({1, 20, co}, 2 + i), draw({co}, 50 + i)});
+      }
+      layers.push_back(layers[1]);
+      const std::vector<Tensor> together = linear(x, layers);
+      for (std::size_t i = 0; i < layers.size(); ++i)
+        CHECK(to_doubles(together[i]) == to_doubles(linear(x, layers[i].w, layers[i].bias)));
+    }
+  }
+}
+
 TEST_CASE("cuda: precision leaves float64 as it is") {
   Backend* cuda = cuda_device_or_skip();
   if (!cuda) return;

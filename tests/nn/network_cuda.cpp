@@ -49,6 +49,36 @@ Step training_step(Backend& backend, DType type) {
   return step;
 }
 
+// sample_prior beside euler_maruyama, 20 steps of which the last is lost to rounding.
+void check_sample_prior(Backend& backend, bool preconditioned) {
+  nn::NcsnppConfig config = small_network();
+  config.preconditioned = preconditioned;
+  nn::Ncsnpp network(config, backend);
+  network.params().initialise(5);
+  const Tensor x = random_tensor({3, 16, 2}, 1, DType::f32, backend);
+  Stream key{.seed = 3, .purpose = Purpose::sampler_step, .draw = 7};
+  std::vector<std::vector<double>> expected, got;
+  const nn::Observer keep = [&](int, const Tensor& x) { expected.push_back(to_doubles(x)); };
+  const Tensor last = nn::euler_maruyama(
+      nn::prior_score(network, {}), {}, x, 20,
+      [&](int step) {
+        const Tensor z = empty_like(x);
+        Stream stream = key;
+        stream.step = std::uint32_t(step);
+        backend.normal(stream, z);
+        return z;
+      },
+      keep);
+  const Tensor mean = nn::sample_prior(network, {}, x, 20, key, [&](int done, const Tensor& x) {
+    CHECK(done == int(got.size()) + 1);
+    got.push_back(to_doubles(x));
+    poison_pool(backend);
+  });
+  CHECK(got.size() == 19);
+  CHECK(got == expected);
+  CHECK(to_doubles(mean) == to_doubles(last));
+}
+
 } // namespace
 
 TEST_CASE("cuda: a training step of the network agrees with the CPU's") {
@@ -97,6 +127,18 @@ TEST_CASE("cuda: the sampler's score, started as one graph, has the bits of sepa
         CHECK(to_doubles(score(x, time)) == expected);
       }
   }
+}
+
+TEST_CASE(
+    "cuda: a sampler whose steps are graphs has the bits of one whose kernels are started one by "
+    "one") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  for (bool preconditioned : {false, true}) check_sample_prior(*cuda, preconditioned);
+}
+
+TEST_CASE("drawing from the prior has the bits of the sampler under the prior's score") {
+  for (bool preconditioned : {false, true}) check_sample_prior(cpu_backend(), preconditioned);
 }
 
 TEST_CASE("cuda: an error among operations to repeat leaves the device as it was") {

@@ -208,4 +208,11 @@ TEST_CASE("a score that is not finite stops the sampler with its step") {
   const Tensor x({1, 2, 1}, DType::f32, cpu_backend());
   cpu_backend().fill(x, 0);
   CHECK_THROWS_AS(nn::euler_maruyama(bad, {}, x, 5, [&](int) { return x; }), Error);
+
+  nn::NcsnppConfig config;
+  config.nf = 8;
+  config.ch_mult = {1, 2};
+  nn::Ncsnpp network(config, cpu_backend());
+  cpu_backend().fill(network.params().flat(), NAN);
+  CHECK_THROWS_AS(nn::sample_prior(network, {}, x, 5, {}), Error);
 }
