@@ -45,30 +45,47 @@ Eigen::MatrixXd run_heun(const nn::Prior& prior, const ChainOptions& o,
   });
 }
 
+namespace {
+
+// Calls f(x, noise) for the batches of chains, x ~ N(0, sigma_max^2); the draws that it returns
+// become histories.
+template <class F>
+Eigen::MatrixXd reverse_sde(const nn::Prior& prior, const ChainOptions& o, F&& f) {
+  Backend& backend = prior.network->params().flat().backend();
+  return histories_in_batches(prior, o, [&](std::int64_t first, std::int64_t count) {
+    const Tensor x({count, prior.length, prior.config.channels}, DType::f32, backend);
+    Stream stream{.seed = o.seed, .purpose = Purpose::sampler_start, .draw = std::uint32_t(first)};
+    backend.normal(stream, x);
+    backend.scale(prior.sde.sigma_max, x, {x, false});
+    stream.purpose = Purpose::sampler_step;
+    const std::vector<double> draws = f(x, stream).numbers();
+    return Eigen::MatrixXd(
+        Eigen::MatrixXd::Map(draws.data(), Eigen::Index(draws.size()) / count, count));
+  });
+}
+
+} // namespace
+
+Eigen::MatrixXd run_prior(const nn::Prior& prior, const ChainOptions& o,
+                          const std::function<void()>& step_done) {
+  return reverse_sde(prior, o, [&](const Tensor& x, const Stream& noise) {
+    return nn::sample_prior(*prior.network, prior.sde, x, o.steps, noise,
+                            [&](int, const Tensor&) { step_done(); });
+  });
+}
+
 Eigen::MatrixXd run_chains(const nn::Prior& prior, const nn::Score& score, const ChainOptions& o,
                            const std::function<void()>& step_done) {
-  Backend& backend = prior.network->params().flat().backend();
-  const std::int64_t L = prior.length, C = prior.config.channels;
-  return histories_in_batches(prior, o, [&](std::int64_t first, std::int64_t count) {
-    const Stream start{
-        .seed = o.seed, .purpose = Purpose::sampler_start, .draw = std::uint32_t(first)};
-    Tensor x({count, L, C}, DType::f32, backend);
-    backend.normal(start, x);
-    backend.scale(prior.sde.sigma_max, x, {x, false});
+  return reverse_sde(prior, o, [&](const Tensor& x, const Stream& stream) {
     const nn::Noise noise = [&](int step) {
       const Tensor z = empty_like(x);
-      backend.normal({.seed = o.seed,
-                      .purpose = Purpose::sampler_step,
-                      .draw = start.draw,
-                      .step = std::uint32_t(step)},
-                     z);
+      Stream of_step = stream;
+      of_step.step = std::uint32_t(step);
+      x.backend().normal(of_step, z);
       return z;
     };
-    const std::vector<double> draws =
-        nn::euler_maruyama(score, prior.sde, x, o.steps, noise, [&](int, const Tensor&) {
-          step_done();
-        }).numbers();
-    return Eigen::MatrixXd(Eigen::MatrixXd::Map(draws.data(), L * C, count));
+    return nn::euler_maruyama(score, prior.sde, x, o.steps, noise,
+                              [&](int, const Tensor&) { step_done(); });
   });
 }
 

@@ -30,6 +30,10 @@ Eigen::MatrixXd histories_in_batches(
 Eigen::MatrixXd run_chains(const nn::Prior& prior, const nn::Score& score,
                            const ChainOptions& options, const std::function<void()>& step_done);
 
+// The same under the prior's score alone, the same bits: a step is one thing for a GPU to repeat.
+Eigen::MatrixXd run_prior(const nn::Prior& prior, const ChainOptions& options,
+                          const std::function<void()>& step_done);
+
 // Draws from the prior by Heun's method on the probability-flow ODE between the noise levels of
 // karras_levels (Karras et al. 2022, algorithm 1), 2 steps - 1 evaluations a chain; histories as
 // above.

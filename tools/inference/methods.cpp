@@ -249,6 +249,7 @@ int default_steps(const std::string& method) {
 
 Method prior_method(const nn::Prior& prior, const std::string& sampler, const ChainOptions& o) {
   Method m = by_score("prior", prior, nn::prior_score(*prior.network, prior.sde), o);
+  m.run = [=, &prior](auto& step_done) { return run_prior(prior, o, step_done); };
   if (sampler == "euler-maruyama") return m;
   m.evaluations = 2 * o.steps - 1;
   m.steps = o.steps;
