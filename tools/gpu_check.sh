@@ -73,7 +73,7 @@ build_all() {
 build_tools() {
   if [ -n "$carry" ] && [ -x "$carry/tools/sample" ]; then
     tools=$carry/tools
-    "$tools/sample" --version
+    "$tools/sample" --version && "$tools/sample" --version | grep -q 'CUDA: yes'
     return
   fi
   tools=$build/lookback/tools
