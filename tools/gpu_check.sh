@@ -73,7 +73,7 @@ build_all() {
 build_tools() {
   if [ -n "$carry" ] && [ -x "$carry/tools/sample" ]; then
     tools=$carry/tools
-    "$tools/sample" --version
+    "$tools/sample" --version && "$tools/sample" --version | grep -q 'CUDA: yes'
     return
   fi
   tools=$build/lookback/tools
@@ -134,7 +134,8 @@ fi
 if wanted posterior; then
   if check "tools" build_tools; then
     LD_LIBRARY_PATH=$carry/lib:${LD_LIBRARY_PATH:-} check "posterior on the GPU" posterior
-    timings+=("$log/posterior_on_the_GPU")
+    grep -v '^sampling [0-9]' "$log/posterior_on_the_GPU" >"$log/posterior"
+    timings+=("$log/posterior")
   else
     line "posterior on the GPU" "NOT RUN" "prepare, forward and sample are not to be had: see $log/tools"
   fi

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <functional>
 #include <math.h>
+#include <utility>
 #include <vector>
 
 #define __global__
@@ -82,8 +83,10 @@ using cudaGraphExec_t = emulation_work*;
 inline const char* cudaGetErrorString(cudaError_t) {
   return "no error is known to the emulation";
 }
+// The runtime keeps an error until it is asked for it.
+inline cudaError_t emulation_last_error = cudaSuccess;
 inline cudaError_t cudaGetLastError() {
-  return cudaSuccess;
+  return std::exchange(emulation_last_error, cudaSuccess);
 }
 inline cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
@@ -94,10 +97,9 @@ inline cudaError_t cudaMemGetInfo(std::size_t* available, std::size_t* total) {
   return cudaSuccess;
 }
 inline cudaError_t cudaMalloc(void** block, std::size_t bytes) {
-  if (bytes > std::size_t(1) << 40)
-    return cudaErrorMemoryAllocation; // of which sanitizers make an abort
-  *block = std::aligned_alloc(256, bytes);
-  if (!*block) return cudaErrorMemoryAllocation;
+  // Sanitizers end a program that asks its system for too much.
+  *block = bytes > std::size_t(1) << 40 ? nullptr : std::aligned_alloc(256, bytes);
+  if (!*block) return emulation_last_error = cudaErrorMemoryAllocation;
   std::memset(*block, 0xff, bytes); // not a number, wherever it is read unwritten
   return cudaSuccess;
 }
