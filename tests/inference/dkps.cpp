@@ -73,11 +73,21 @@ TEST_CASE("dkps gives the closed-form posterior of a Gaussian prior and linear d
   const LinearData data = linear_data(prior, 8, 10);
   const GaussianMixture exact = exact_posterior(prior, data);
   const MixtureDenoiser denoiser(prior);
+  const MatrixXd a = data.jacobian({});
+  const VectorXd innovation = data.residual(prior.mean().col(0));
+  const double expected_pull =
+      innovation.dot((MatrixXd::Identity(8, 8) + a * prior.covariance(0) * a.transpose())
+                         .llt()
+                         .solve(innovation)) /
+      8;
   for (const int levels : {10, 20}) {
     CAPTURE(levels);
     MixtureConditional cov(prior);
     const DkpsDraws draws = sample_dkps(denoiser, cov, data, 0, S, {.levels = levels, .seed = 3});
-    for (const double accepted : draws.accepted) CHECK(accepted > 0.999); // the proposal is exact
+    for (const LevelReport& level : draws.levels)
+      CHECK(level.accepted > 0.999); // the proposal is exact
+    // The first level knows nothing of y, so that y - S(m) has its prior's variance.
+    CHECK(draws.levels[0].pull == doctest::Approx(expected_pull).epsilon(0.02));
     const Eigen::LLT<MatrixXd> llt(exact.covariance(0));
     const MatrixXd white = llt.matrixL().solve(draws.x.colwise() - exact.mean().col(0));
     const VectorXd mean = white.rowwise().mean();

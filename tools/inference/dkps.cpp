@@ -57,6 +57,9 @@ public:
   double log_evidence() const {
     return std::log(part_.weight) - cost_ - gram_.matrixLLT().diagonal().array().log().sum();
   }
+  // (|y - S|^2 + |e|^2)/size at e*, for linear S the square of y - S(m) in its own standard
+  // deviations: how hard the data pull at what the prior expects.
+  double pull() const { return 2 * cost_ / double(jw_.rows()); }
   // From N(e*, (1 + J^T J)^-1), J of the whitened S by e: Matheron's rule.
   VectorXd propose(ChainNumbers& numbers) const {
     const VectorXd z = numbers.normal(mode_.size()), noise = numbers.normal(jw_.rows());
@@ -102,11 +105,18 @@ Point propose(const std::vector<Peak>& peaks, const VectorXd& share, ChainNumber
   return {peaks[k].x(e), peaks[k].log_ratio(e)};
 }
 
-// One draw of x; adds the moves accepted.
-VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers& numbers, int& accepted) {
+struct OneDraw {
+  int accepted = 0; // moves
+  double pull = 0;  // of the peak with the largest share
+};
+
+VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers& numbers, OneDraw& report) {
   VectorXd share(Index(peaks.size()));
   for (std::size_t k = 0; k < peaks.size(); ++k) share[Index(k)] = peaks[k].log_evidence();
   share = (share.array() - share.maxCoeff()).exp();
+  Index likeliest = 0;
+  share.maxCoeff(&likeliest);
+  report.pull = peaks[std::size_t(likeliest)].pull();
   share /= share.sum();
   Point at = propose(peaks, share, numbers);
   for (int move = 0; move < moves; ++move) {
@@ -115,7 +125,7 @@ VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers& numbers, 
     // A first point where the density is not finite is left for any other.
     if (!(std::log(u) < other.log_ratio - at.log_ratio || !std::isfinite(at.log_ratio))) continue;
     at = other;
-    ++accepted;
+    ++report.accepted;
   }
   return at.x;
 }
@@ -178,21 +188,24 @@ MatrixXd starting_noise(Index dimension, double sigma, std::uint64_t seed, std::
 MatrixXd conditional_draws(ConditionalPrior& conditional, const WhitenedData& data,
                            const MatrixXd& x_t, const MatrixXd& mean, std::size_t level,
                            double sigma, std::int64_t first, const DkpsOptions& o,
-                           double* accepted) {
+                           LevelReport* report) {
   conditional.prepare(sigma);
   MatrixXd x(x_t.rows(), x_t.cols());
-  std::vector<int> moved(std::size_t(x_t.cols()), 0);
+  std::vector<OneDraw> reports{std::size_t(x_t.cols())};
   parallel_for(x_t.cols(), [&](std::int64_t n) {
     ChainNumbers numbers(o.seed, first + n, std::int64_t(level), Purpose::posterior_draw);
     const auto parts = conditional.parts(x_t.col(n), sigma, mean.col(n));
     std::vector<Peak> peaks;
     for (const ConditionalPart& part : parts) peaks.emplace_back(data, part, o.newton_steps);
-    x.col(n) = draw(peaks, o.moves, numbers, moved[std::size_t(n)]);
+    x.col(n) = draw(peaks, o.moves, numbers, reports[std::size_t(n)]);
   });
   require(x.allFinite(), "sampling: a draw at noise level ", sigma, " is not finite");
-  double sum = 0;
-  for (int each : moved) sum += each;
-  if (accepted) *accepted = o.moves > 0 ? sum / double(o.moves * x.cols()) : 1;
+  if (!report) return x;
+  *report = {0, 0};
+  for (const OneDraw& each : reports) {
+    report->accepted += o.moves > 0 ? double(each.accepted) / double(o.moves * x.cols()) : 0;
+    report->pull += each.pull / double(x.cols());
+  }
   return x;
 }
 
@@ -202,10 +215,10 @@ DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,
   const std::vector<double> sigma = karras_levels(o.sigma_max, o.sigma_min, o.levels);
   MatrixXd x_t = starting_noise(denoiser.dimension(), sigma[0], o.seed, first, count);
   DkpsDraws draws;
-  draws.accepted.resize(sigma.size());
+  draws.levels.resize(sigma.size());
   for (std::size_t k = 0; k < sigma.size(); ++k) {
     draws.x = conditional_draws(conditional, data, x_t, denoiser.mean(x_t, sigma[k]), k, sigma[k],
-                                first, o, &draws.accepted[k]);
+                                first, o, &draws.levels[k]);
     if (k + 1 < sigma.size())
       x_t = draws.x + sigma[k + 1] * chain_normals(x_t.rows(), first, count, o.seed,
                                                    std::int64_t(k), Purpose::sampler_step);

@@ -85,9 +85,16 @@ struct DkpsOptions {
   std::uint64_t seed = 0;
 };
 
+struct LevelReport {   // means over chains
+  double accepted = 0; // share of the Metropolis moves
+  // (|y - S|^2 + |e|^2)/size at the maximum: how hard the data pull x from where the prior expects
+  // it. Large where a galaxy is unlike all that the prior has seen.
+  double pull = 0;
+};
+
 struct DkpsDraws {
-  Eigen::MatrixXd x;            // [D, chains]
-  std::vector<double> accepted; // share of Metropolis moves accepted, by level
+  Eigen::MatrixXd x; // [D, chains]
+  std::vector<LevelReport> levels;
 };
 
 // sigma of every level: Karras et al. 2022, eq. 5 with rho = 7.
@@ -98,11 +105,11 @@ Eigen::MatrixXd starting_noise(Eigen::Index dimension, double sigma, std::uint64
                                std::int64_t first, std::int64_t count);
 
 // Steps 1 and 2 at one level: draws of x given x_t and the data, [D, n], `mean` the denoiser's at
-// x_t. `accepted`, where asked for, receives the share of moves accepted.
+// x_t.
 Eigen::MatrixXd conditional_draws(ConditionalPrior& conditional, const WhitenedData& data,
                                   const Eigen::MatrixXd& x_t, const Eigen::MatrixXd& mean,
                                   std::size_t level, double sigma, std::int64_t first,
-                                  const DkpsOptions& options, double* accepted = nullptr);
+                                  const DkpsOptions& options, LevelReport* report = nullptr);
 
 // Chains first ... first + count - 1 of a run: a chain's random numbers are keyed by its number, so
 // it does not depend on which others run with it. Errors: a value that is not finite.

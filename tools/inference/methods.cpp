@@ -183,7 +183,7 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   options.sigma_min = p.prior.sde.sigma_min;
   options.levels = chains.steps;
   options.seed = chains.seed;
-  const auto accepted = std::make_shared<std::vector<double>>(std::size_t(chains.steps), 0.0);
+  const auto levels = std::make_shared<std::vector<LevelReport>>(std::size_t(chains.steps));
   Method m{o.name, chains.steps, chains.steps, {}, {}};
   m.few = [=](std::int64_t count) { // the two ends of the levels: half a level each
     DkpsOptions few = options;
@@ -191,23 +191,32 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
     sample_dkps(target->denoiser(), *conditional, *target->data, 0, (count + 1) / 2, few);
   };
   m.diagnose = [=] {
+    double least = 1, pull = 0;
+    for (const LevelReport& level : *levels) {
+      least = std::min(least, level.accepted);
+      pull = std::max(pull, level.pull);
+    }
     std::ostringstream sentence;
-    sentence << "Metropolis moves accepted: " << std::round(100 * accepted->front())
-             << " % at the first noise level, " << std::round(100 * accepted->back())
-             << " % at the last";
-    return Diagnostics{
-        {{"data_dimensions", std::int64_t(target->data->size())},
-         {"covariance", o.covariance},
-         {"acceptance_last_level", accepted->back()},
-         {"acceptance_least", *std::min_element(accepted->begin(), accepted->end())}},
-        sentence.str()};
+    sentence << "Metropolis moves accepted: " << std::round(100 * levels->front().accepted)
+             << " % at the first noise level, " << std::round(100 * levels->back().accepted)
+             << " % at the last; the data pull at the prior by " << pull << " a number";
+    return Diagnostics{{{"data_dimensions", std::int64_t(target->data->size())},
+                        {"covariance", o.covariance},
+                        {"acceptance_last_level", levels->back().accepted},
+                        {"acceptance_least", least},
+                        {"pull_largest", pull},
+                        {"pull_last_level", levels->back().pull}},
+                       sentence.str()};
   };
   return with_moves(p, o, chains, target, m, [=](const auto& step_done) -> Draw {
     return [=](std::int64_t first, std::int64_t count) {
       const DkpsDraws draws = sample_dkps(target->denoiser(), *conditional, *target->data, first,
                                           count, options, step_done);
-      for (std::size_t i = 0; i < accepted->size(); ++i)
-        (*accepted)[i] += draws.accepted[i] * double(count) / double(chains.count);
+      const double share = double(count) / double(chains.count);
+      for (std::size_t i = 0; i < levels->size(); ++i) {
+        (*levels)[i].accepted += draws.levels[i].accepted * share;
+        (*levels)[i].pull += draws.levels[i].pull * share;
+      }
       return draws.x;
     };
   });
