@@ -9,6 +9,8 @@
 #include "tools/files/samples.hpp"
 #include "tools/files/ssp.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <doctest/doctest.h>
 
 using namespace lookback;
@@ -115,6 +117,65 @@ TEST_CASE("the published method samples with a prior of the published variables,
   CHECK(refused(other, s.folder / "out.h5"));
   CHECK(contains(other.err, "--published"));
   CHECK(sample("published.h5").exit_code == 0);
+}
+
+TEST_CASE("each method, integrator and the moves after them draw histories that are finite") {
+  const Small s;
+  s.mock("mock.h5");
+  const auto draw = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = with(s.posterior("mock.h5", "out.h5"), {"--overwrite"});
+    words[9] = "8"; // --steps
+    must_run("sample", with(words, more));
+    const Samples samples = read_samples(s.folder / "out.h5");
+    for (const float v : samples.sfr_msun_per_yr) CHECK(std::isfinite(v));
+    return samples;
+  };
+  CHECK(text(draw({"--method", "pigdm", "--integrator", "heun"}), "method") == "pigdm");
+  CHECK(text(draw({"--method", "cla", "--integrator", "predictor-corrector"}), "integrator") ==
+        "predictor-corrector");
+  CHECK(text(draw({"--method", "tmpd"}), "method") == "tmpd");
+  const Samples moved = draw({"--langevin-moves", "8", "--langevin-sigma", "1"});
+  const auto told = [&](const std::string& name) {
+    return std::any_of(moved.attributes.begin(), moved.attributes.end(),
+                       [&](const auto& a) { return a.first == name; });
+  };
+  for (const char* name : {"langevin_accepted", "r_hat_log10_mass", "effective_draws_log_z"})
+    CHECK(told(name));
+}
+
+TEST_CASE("dust, redshift and dispersion are drawn with the history, within what was allowed") {
+  const Small s;
+  s.mock("mock.h5");
+  must_run("sample", with(s.posterior("mock.h5", "out.h5"),
+                          {"--a-v-range", "0.1:0.9", "--redshift-error", "1e-4"}));
+  const Samples samples = read_samples(s.folder / "out.h5");
+  const auto drawn = [&](const std::string& name) {
+    for (const Quantity& q : samples.quantities)
+      if (q.name == name) return q.values;
+    return std::vector<double>{};
+  };
+  REQUIRE(drawn("a_v").size() == 6);
+  for (const double a_v : drawn("a_v")) CHECK((a_v >= 0.1 && a_v <= 0.9));
+  REQUIRE(drawn("redshift").size() == 6);
+  for (const double z : drawn("redshift")) CHECK(std::abs(z - 0.05) <= 5e-4);
+}
+
+TEST_CASE("the draws nearest to the data are kept where asked for, and that is told") {
+  const Small s;
+  s.mock("mock.h5");
+  must_run("sample", s.posterior("mock.h5", "all.h5"));
+  must_run("sample", with(s.posterior("mock.h5", "best.h5"), {"--keep-best", "4"}));
+  const Samples all = read_samples(s.folder / "all.h5"), best = read_samples(s.folder / "best.h5");
+  REQUIRE(best.draws == 4);
+  const auto chi2 = [](const Samples& samples) {
+    for (const Quantity& q : samples.sample_stats)
+      if (q.name == "chi2") return q.values;
+    return std::vector<double>{};
+  };
+  for (const double kept : chi2(best)) {
+    const auto drawn = chi2(all);
+    CHECK(std::find(drawn.begin(), drawn.end(), kept) != drawn.end());
+  }
 }
 
 TEST_CASE("a compact prior gives draws like the whole one's, from half the bytes of its weights") {
@@ -262,18 +323,33 @@ TEST_CASE("sample refuses choices for the galaxy that it cannot follow with one 
   std::ofstream(s.folder / "far.dat") << "5e9 1\n6e9 1\n";
   std::ofstream(s.folder / "far.txt") << "far.dat 16 0.1 AB\n";
   using Words = std::vector<std::string>;
-  for (const Words& words :
-       {Words{"--photometry", "missing.txt"}, Words{"--photometry", s.folder / "far.txt"},
-        Words{"--photometry", s.folder / "ssp.h5"}, Words{"--mask", "here"},
-        Words{"--mask", s.folder / "far.dat"}, Words{"--calibration-degree", "-1"},
-        Words{"--calibration-degree", "2", "--calibration-prior", "0"},
-        Words{"--firefly", s.folder / "mock.h5", "--plateifu", "1-1"},
-        Words{"--firefly", s.folder / "mock.h5"}, Words{"--plateifu", "1-1"},
-        Words{"--lsf", "file"}, Words{"--lsf", "many"}, Words{"--sigma-v", "-1"},
-        Words{"--dust-emission", "dl07"},
-        Words{"--dust-emission", "dl07", "--dust-table", s.folder / "far.txt"},
-        Words{"--dust-emission", "blackbody", "--dust-temperature", "30"},
-        Words{"--age-rule", "none"}, Words{"--resampling", "none"}}) {
+  for (const Words& words : {Words{"--photometry", "missing.txt"},
+                             Words{"--photometry", s.folder / "far.txt"},
+                             Words{"--photometry", s.folder / "ssp.h5"},
+                             Words{"--mask", "here"},
+                             Words{"--mask", s.folder / "far.dat"},
+                             Words{"--calibration-degree", "-1"},
+                             Words{"--calibration-degree", "2", "--calibration-prior", "0"},
+                             Words{"--firefly", s.folder / "mock.h5", "--plateifu", "1-1"},
+                             Words{"--firefly", s.folder / "mock.h5"},
+                             Words{"--plateifu", "1-1"},
+                             Words{"--lsf", "file"},
+                             Words{"--lsf", "many"},
+                             Words{"--sigma-v", "-1"},
+                             Words{"--dust-emission", "dl07"},
+                             Words{"--dust-emission", "dl07", "--dust-table", s.folder / "far.txt"},
+                             Words{"--dust-emission", "blackbody", "--dust-temperature", "30"},
+                             Words{"--age-rule", "none"},
+                             Words{"--resampling", "none"},
+                             Words{"--a-v-range", "2:1"},
+                             Words{"--a-v-range", "much"},
+                             Words{"--a-v-range", "0:1", "--a-v", "0.5"},
+                             Words{"--sigma-v-range", "-5:5"},
+                             Words{"--redshift-error", "0.04"},
+                             Words{"--keep-best", "7"},
+                             Words{"--keep-best", "2", "--a-v-range", "0:1"},
+                             Words{"--langevin-moves", "-1"},
+                             Words{"--integrator", "none"}}) {
     CAPTURE(words[0]);
     CAPTURE(words.back());
     const ToolResult result = run_tool("sample", with(s.posterior("mock.h5", "out.h5"), words));
