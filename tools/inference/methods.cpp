@@ -68,10 +68,10 @@ struct Target {
   Eigen::Index more() const { return Eigen::Index(free.size()); }
   const Denoiser& denoiser() const { return *joint; }
   std::shared_ptr<ConditionalPrior> conditional(const std::string& covariance) const {
-    if (covariance == "mixture")
-      return std::make_shared<JointConditional>(std::make_shared<MixtureConditional>(*mixture),
-                                                more());
-    return std::make_shared<JacobianConditional>(denoiser());
+    if (covariance != "mixture") return std::make_shared<JacobianConditional>(denoiser());
+    const auto histories = std::make_shared<MixtureConditional>(*mixture);
+    if (free.empty()) return histories;
+    return std::make_shared<JointConditional>(histories, more());
   }
   // Rows of histories_in_batches() that are still u.
   void to_values(Eigen::MatrixXd& draws) const {
@@ -191,20 +191,17 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
     sample_dkps(target->denoiser(), *conditional, *target->data, 0, (count + 1) / 2, few);
   };
   m.diagnose = [=] {
-    double least = 1, pull = 0;
-    for (const LevelReport& level : *levels) {
-      least = std::min(least, level.accepted);
-      pull = std::max(pull, level.pull);
-    }
+    double least = 1;
+    for (const LevelReport& level : *levels) least = std::min(least, level.accepted);
     std::ostringstream sentence;
     sentence << "Metropolis moves accepted: " << std::round(100 * levels->front().accepted)
              << " % at the first noise level, " << std::round(100 * levels->back().accepted)
-             << " % at the last; the data pull at the prior by " << pull << " a number";
+             << " % at the last, where the data pull at the prior by " << levels->back().pull
+             << " a number";
     return Diagnostics{{{"data_dimensions", std::int64_t(target->data->size())},
                         {"covariance", o.covariance},
                         {"acceptance_last_level", levels->back().accepted},
                         {"acceptance_least", least},
-                        {"pull_largest", pull},
                         {"pull_last_level", levels->back().pull}},
                        sentence.str()};
   };
