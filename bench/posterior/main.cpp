@@ -185,12 +185,12 @@ void linear_table(const Options& o, const Problem& p, bool surrogates) {
 // The prior itself as the conditional at a noise level that says nothing: independence Metropolis
 // moves between the Laplace peaks of its components, which leave the exact posterior unchanged.
 MatrixXd reference_run(const GaussianMixture& prior, const WhitenedData& data, std::int64_t count,
-                       std::int64_t first, double& accepted) {
+                       std::int64_t first, LevelReport& report) {
   constexpr double sigma = 1e4;
   MixtureConditional conditional(prior);
   const MatrixXd nothing = MatrixXd::Zero(prior.dimension(), count);
   return conditional_draws(conditional, data, nothing, MixtureDenoiser(prior).mean(nothing, sigma),
-                           0, sigma, first, {.newton_steps = 30, .moves = 1000}, &accepted);
+                           0, sigma, first, {.newton_steps = 30, .moves = 1000}, &report);
 }
 
 void nonlinear_table(const Options& o, const Problem& p) {
@@ -199,8 +199,8 @@ void nonlinear_table(const Options& o, const Problem& p) {
   std::vector<Mock> mocks;
   for (int i = 0; i < o.mocks; ++i) galaxies.push_back(nonlinear_mock(p, std::uint32_t(i)));
   for (const NonlinearMock& g : galaxies) {
-    double accepted = 0;
-    const MatrixXd x = reference_run(*p.prior, *g.data, reference_draws + o.chains, 0, accepted);
+    LevelReport report;
+    const MatrixXd x = reference_run(*p.prior, *g.data, reference_draws + o.chains, 0, report);
     const MatrixXd all = x.leftCols(reference_draws);
     const VectorXd mean = all.rowwise().mean();
     const MatrixXd d = all.colwise() - mean;
@@ -208,7 +208,7 @@ void nonlinear_table(const Options& o, const Problem& p) {
                      Reference(all, mean, d * d.transpose() / double(reference_draws - 1)),
                      x.rightCols(o.chains)});
     std::printf("mock %zu: reference of %lld chains of 1,000 moves, accepted %.3f\n", mocks.size(),
-                (long long)reference_draws, accepted);
+                (long long)reference_draws, report.accepted);
   }
   table(o, *p.prior, mocks, table_rows(*p.prior, surrogates_of(*p.prior)));
 }
