@@ -4,7 +4,6 @@
 #include "tools/inference/chain_numbers.hpp"
 
 #include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
 
 #include <cmath>
 
@@ -15,17 +14,6 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 namespace {
-
-// L with L L^T = C; rounding may leave C without its smallest eigenvalues.
-std::shared_ptr<const MatrixXd> cholesky(MatrixXd c) {
-  const double jitter = 1e-12 * c.trace() / double(c.rows());
-  for (double add = jitter;; add *= 100) {
-    c.diagonal().array() += add;
-    const Eigen::LLT<MatrixXd> llt(c);
-    if (llt.info() == Eigen::Success) return std::make_shared<const MatrixXd>(llt.matrixL());
-    require(add < 1e6 * jitter, "dkps: a covariance of x given x_t is not positive definite");
-  }
-}
 
 // The density of e ~ N(0, 1) times the likelihood of x = m + L e, and its Gaussian at the maximum.
 class Peak {
@@ -132,43 +120,6 @@ VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers& numbers, 
 
 } // namespace
 
-void MixtureConditional::prepare(double sigma) {
-  factors_.clear();
-  for (MatrixXd& c : mixture_.conditional_covariances(sigma)) factors_.push_back(cholesky(c));
-}
-
-std::vector<ConditionalPart> MixtureConditional::parts(const VectorXd& x_t, double sigma,
-                                                       const VectorXd& mean) const {
-  constexpr double negligible = 1e-6; // of a component's weight
-  const GaussianMixture::Conditional c = mixture_.conditional(x_t, sigma);
-  const VectorXd shift = mean - c.overall_mean();
-  std::vector<ConditionalPart> parts;
-  for (Index k = 0; k < c.weight.size(); ++k)
-    if (c.weight[k] > negligible)
-      parts.push_back({c.weight[k], c.mean.col(k) + shift, factors_[std::size_t(k)]});
-  return parts;
-}
-
-std::vector<ConditionalPart> IsotropicConditional::parts(const VectorXd&, double,
-                                                         const VectorXd& mean) const {
-  return {{1, mean, factor_}};
-}
-
-void IsotropicConditional::prepare(double sigma) {
-  factor_ = std::make_shared<const MatrixXd>(MatrixXd::Identity(dimension_, dimension_) * sigma /
-                                             std::sqrt(1 + sigma * sigma));
-}
-
-std::vector<ConditionalPart> JacobianConditional::parts(const VectorXd& x_t, double sigma,
-                                                        const VectorXd& mean) const {
-  constexpr double least = 1e-8;
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(denoiser_.jacobian(x_t, sigma));
-  const VectorXd share = eigen.eigenvalues().cwiseMax(least).cwiseMin(1.0);
-  return {{1, mean,
-           cholesky(sigma * sigma * eigen.eigenvectors() * share.asDiagonal() *
-                    eigen.eigenvectors().transpose())}};
-}
-
 std::vector<double> karras_levels(double sigma_max, double sigma_min, int levels) {
   require(levels >= 2, "sampling: ", levels, " levels asked for; expected at least 2");
   constexpr double rho = 7;
@@ -219,9 +170,12 @@ DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,
   for (std::size_t k = 0; k < sigma.size(); ++k) {
     draws.x = conditional_draws(conditional, data, x_t, denoiser.mean(x_t, sigma[k]), k, sigma[k],
                                 first, o, &draws.levels[k]);
-    if (k + 1 < sigma.size())
-      x_t = draws.x + sigma[k + 1] * chain_normals(x_t.rows(), first, count, o.seed,
-                                                   std::int64_t(k), Purpose::sampler_step);
+    if (k + 1 < sigma.size()) {
+      static const double q = getenv("QQ") ? atof(getenv("QQ")) : 1e9, cut = getenv("CUT") ? atof(getenv("CUT")) : 1e9;
+      const double rho = sigma[k] > cut ? 0 : std::pow(sigma[k + 1] / sigma[k], q);
+      x_t = draws.x + sigma[k + 1] * (rho / sigma[k] * (x_t - draws.x) + std::sqrt(1 - rho * rho) * chain_normals(x_t.rows(), first, count, o.seed,
+                                                   std::int64_t(k), Purpose::sampler_step));
+    }
     if (level_done) level_done();
   }
   return draws;
