@@ -3,7 +3,7 @@
 namespace lookback::tools {
 
 void add_method_options(Command& line, MethodOptions& o) {
-  line.choice("--method", o.name, {"dkps", "tmpd", "pigdm", "cla", "dps", "cla-diagonal"},
+  line.choice("--method", o.name, {"dkps", "tmpd", "pigdm", "cla", "dps", "latent", "cla-diagonal"},
               "posterior method; cla-diagonal is the published one");
   line.option(
           "--steps", o.steps, "N",

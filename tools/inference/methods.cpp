@@ -1,5 +1,6 @@
 #include "tools/inference/methods.hpp"
 
+#include "tools/inference/latent.hpp"
 #include "tools/inference/whitened_data.hpp"
 
 #include <algorithm>
@@ -245,9 +246,50 @@ Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOption
   });
 }
 
+Method by_latent(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
+  const auto target = std::make_shared<const Target>(p);
+  const auto conditional = target->conditional(o.covariance);
+  const nn::VeSde& sde = p.prior.sde;
+  const auto map = std::make_shared<const FlowMap>(target->denoiser(), sde.sigma_max, sde.sigma_min,
+                                                   chains.steps);
+  const DkpsOptions start{
+      .sigma_max = sde.sigma_max, .sigma_min = sde.sigma_min, .seed = chains.seed};
+  const LatentOptions options{.moves = o.langevin.moves > 0 ? o.langevin.moves : 200,
+                              .seed = chains.seed};
+  const auto moves = std::make_shared<Moves>();
+  Method m{o.name,
+           start.levels + 2 * (options.moves + 1) * map->evaluations(),
+           start.levels + options.moves,
+           {},
+           {}};
+  m.few = [=](std::int64_t count) {
+    target->denoiser().mean(Eigen::MatrixXd::Zero(map->dimension(), count), 1);
+  };
+  m.run = [=, &prior = p.prior](auto& step_done) {
+    Eigen::MatrixXd draws =
+        histories_in_batches(prior, chains, [&](std::int64_t first, std::int64_t count) {
+          const Eigen::MatrixXd x = sample_dkps(target->denoiser(), *conditional, *target->data,
+                                                first, count, start, step_done)
+                                        .x;
+          const LatentSpace space(*map, *target->data);
+          const LatentDraws moved = latent_moves(
+              space, space.start(x), first, options,
+              [&](const Eigen::MatrixXd& x) { moves->follow(prior, *target, x, first); },
+              step_done);
+          moves->accepted += moved.accepted * double(count) / double(chains.count);
+          return moved.x;
+        });
+    target->to_values(draws);
+    return draws;
+  };
+  m.diagnose = [=] { return moves->diagnostics(); };
+  return m;
+}
+
 // Levels at which bench/posterior finds the method's error in steps small beside its bias.
 int default_steps(const std::string& method) {
   if (method == "dkps" || method == "tmpd") return 50;
+  if (method == "latent") return 12;
   return method == "pigdm" ? 200 : method == "cla" ? 400 : 1000;
 }
 
@@ -271,6 +313,7 @@ Method posterior_method(const Posterior& posterior, const MethodOptions& o, Chai
       o.name != "cla-diagonal" || posterior.free.empty(),
       "--method cla-diagonal keeps A_V, redshift and dispersion fixed; leave their ranges away");
   if (o.name == "cla-diagonal") return by_cla_diagonal(posterior, o, chains);
+  if (o.name == "latent") return by_latent(posterior, o, chains);
   return by_guidance(posterior, o, chains);
 }
 
