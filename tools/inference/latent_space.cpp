@@ -164,6 +164,7 @@ std::vector<VectorXd> LatentSpace::follow(const std::vector<LatentPoint>& from,
 MatrixXd LatentSpace::start(const MatrixXd& x, int newton_steps) const {
   constexpr double negligible = 0.1; // of |r|^2
   const MatrixXd inverse = map_.inverse(x);
+  require(inverse.allFinite(), "latent: a value of the flow map's inverse is not finite");
   const auto cost_at = [&](const MatrixXd& z) {
     const MatrixXd x = map_.forward(z);
     VectorXd cost = (z - inverse).colwise().squaredNorm().transpose();
