@@ -136,8 +136,8 @@ VectorXd moments(const VectorXd& x) {
 
 // Their means over N(z; 0, 1) exp(-|r|^2/2), on a grid of z finer than the sheet.
 VectorXd by_quadrature(const FlowMap& map, const WhitenedData& data) {
-  const Index n = 400;
-  const VectorXd grid = VectorXd::LinSpaced(n, -4.5, 4.5);
+  const Index n = 250;
+  const VectorXd grid = VectorXd::LinSpaced(n, -4, 4);
   VectorXd sum = VectorXd::Zero(8);
   double all = 0;
   for (const double z_0 : grid) {
@@ -157,7 +157,7 @@ VectorXd by_quadrature(const FlowMap& map, const WhitenedData& data) {
 } // namespace
 
 TEST_CASE("latent chains follow a thin bent sheet of data, as quadrature finds it") {
-  const Index S = 400;
+  const Index S = 150;
   const GaussianMixture prior(Eigen::Vector2d(0.4, 0.6), normals(2, 2, 1),
                               {covariance(2, 2), covariance(2, 3)});
   const MixtureDenoiser denoiser(prior);
@@ -165,7 +165,7 @@ TEST_CASE("latent chains follow a thin bent sheet of data, as quadrature finds i
   const Bent data;
   const LatentSpace space(map, data);
   const LatentDraws draws =
-      latent_moves(space, space.start(0.3 * normals(2, S, 30)), 0, {.moves = 30, .seed = 2});
+      latent_moves(space, space.start(0.3 * normals(2, S, 30)), 0, {.moves = 16, .seed = 2});
   CHECK(draws.accepted > 0.3);
   VectorXd found = VectorXd::Zero(8);
   for (Index n = 0; n < S; ++n) found += moments(draws.x.col(n)) / double(S);

@@ -102,6 +102,24 @@ void learn(MatrixXd& inverse, const VectorXd& step, const VectorXd& change) {
   if (scale != 0) inverse += (step - expected) * (step.transpose() * inverse) / scale;
 }
 
+// Towards a new goal, by the derivatives at the start and what was learned on the way.
+void turn(Walk& w, const LatentPoint& start, const LatentCoordinates& end, double share) {
+  const LatentCoordinates goal{start.at.across + share * (end.across - start.at.across),
+                               start.at.along + share * (end.along - start.at.along)};
+  w.step = w.inverse * (goal.along - w.goal.along - start.slope * (goal.across - w.goal.across));
+  w.p += w.step;
+  w.goal = goal;
+  w.miss.resize(0);
+}
+
+// After a step that missed the goal by so much.
+void correct(Walk& w, const VectorXd& miss) {
+  if (w.miss.size() > 0) learn(w.inverse, w.step, miss - w.miss);
+  w.miss = miss;
+  w.step = -w.inverse * miss;
+  w.p += w.step;
+}
+
 } // namespace
 
 std::vector<VectorXd> LatentSpace::follow(const std::vector<LatentPoint>& from,
@@ -118,17 +136,7 @@ std::vector<VectorXd> LatentSpace::follow(const std::vector<LatentPoint>& from,
                      {},
                      {}});
   for (int stage = 1; stage <= stages; ++stage) {
-    for (Walk& w : walks) {
-      const LatentPoint& start = from[w.chain];
-      const double share = stage / double(stages);
-      const LatentCoordinates goal{start.at.across + share * (to[w.chain].across - start.at.across),
-                                   start.at.along + share * (to[w.chain].along - start.at.along)};
-      w.step =
-          w.inverse * (goal.along - w.goal.along - start.slope * (goal.across - w.goal.across));
-      w.p += w.step;
-      w.goal = goal;
-      w.miss.resize(0);
-    }
+    for (Walk& w : walks) turn(w, from[w.chain], to[w.chain], stage / double(stages));
     std::vector<Walk> arrived;
     for (int step = 0; step < most_steps && !walks.empty(); ++step) {
       MatrixXd z(map_.dimension(), Index(walks.size()));
@@ -144,14 +152,11 @@ std::vector<VectorXd> LatentSpace::follow(const std::vector<LatentPoint>& from,
         const VectorXd miss = coordinates(f, z.col(i), x.col(i)).along - w.goal.along;
         const double error = miss.cwiseQuotient(f.width).cwiseAbs().maxCoeff();
         if (!(error < hopeless)) continue; // also where it is not a number
-        if (w.miss.size() > 0) learn(w.inverse, w.step, miss - w.miss);
-        w.miss = miss;
         if (stage == stages && error < tolerance) {
           found[w.chain] = z.col(i);
           continue;
         }
-        w.step = -w.inverse * miss;
-        w.p += w.step;
+        correct(w, miss);
         (stage < stages && error < rough ? arrived : going).push_back(std::move(w));
       }
       walks = std::move(going);

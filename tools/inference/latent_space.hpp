@@ -4,7 +4,7 @@
 // 36, A1895). With J0 = U s V^T the derivative dr/dz at a point of reference,
 //   eta = (1 + J0^T J0)^(-1/2) (z + J0^T r),
 // which is z across V, and along it (V^T z + s U^T r)/sqrt(1 + s^2), k numbers. If r is linear, the
-// posterior N(z; 0, 1) exp(-|r|^2/2) makes eta normal with variance 1. If not,
+// posterior N(z; 0, 1) exp(-|r|^2/2) is eta ~ N(0, 1). If not,
 //   W = N(z; 0, 1) exp(-|r|^2/2) / (N(eta; 0, 1) |det deta/dz|)
 // is what corrects N(eta; 0, 1). The determinant is one of k numbers squared, and takes k vectors
 // through the map.
