@@ -134,13 +134,15 @@ TEST_CASE("each method, integrator and the moves after them draw histories that 
   CHECK(text(draw({"--method", "cla", "--integrator", "predictor-corrector"}), "integrator") ==
         "predictor-corrector");
   CHECK(text(draw({"--method", "tmpd"}), "method") == "tmpd");
-  const Samples moved = draw({"--langevin-moves", "8", "--langevin-sigma", "1"});
-  const auto told = [&](const std::string& name) {
-    return std::any_of(moved.attributes.begin(), moved.attributes.end(),
-                       [&](const auto& a) { return a.first == name; });
+  const auto tells = [](const Samples& samples, const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+      CHECK(std::any_of(samples.attributes.begin(), samples.attributes.end(),
+                        [&](const auto& a) { return a.first == name; }));
   };
-  for (const char* name : {"langevin_accepted", "r_hat_log10_mass", "effective_draws_log_z"})
-    CHECK(told(name));
+  tells(draw({"--langevin-moves", "8", "--langevin-sigma", "1"}),
+        {"langevin_accepted", "r_hat_log10_mass", "effective_draws_log_z"});
+  tells(draw({"--method", "latent", "--langevin-moves", "8"}),
+        {"latent_accepted", "r_hat_log10_mass", "effective_draws_log_z"});
 }
 
 TEST_CASE("dust, redshift and dispersion are drawn with the history, within what was allowed") {

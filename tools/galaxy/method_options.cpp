@@ -3,21 +3,24 @@
 namespace lookback::tools {
 
 void add_method_options(Command& line, MethodOptions& o) {
-  line.choice("--method", o.name, {"dkps", "tmpd", "pigdm", "cla", "dps", "cla-diagonal"},
-              "posterior method; cla-diagonal is the published one");
+  line.choice("--method", o.name, {"dkps", "tmpd", "pigdm", "cla", "dps", "latent", "cla-diagonal"},
+              "posterior method; latent is the slow one to check the others by, cla-diagonal the "
+              "published one");
   line.option(
           "--steps", o.steps, "N",
           "steps or noise levels; default: 1000 of euler-maruyama and cla-diagonal, 40 of heun, "
-          "50 of dkps and tmpd, 200 of pigdm, 400 of cla, 1000 of dps")
+          "50 of dkps and tmpd, 200 of pigdm, 400 of cla, 1000 of dps, 12 of latent")
       ->check(in_range(1, 1000000));
-  line.choice("--covariance", o.covariance, {"mixture", "jacobian"},
-              "of a history given a noisy one, for dkps: the prior file's mixture, or the "
-              "network's own derivative (slow)");
+  line.choice(
+      "--covariance", o.covariance, {"mixture", "jacobian"},
+      "of a history given a noisy one, for dkps and latent: the prior file's mixture, or the "
+      "network's own derivative (slow)");
   line.choice("--integrator", o.integrator, {"euler", "ancestral", "heun", "predictor-corrector"},
               "of tmpd, pigdm, cla and dps");
-  line.option("--langevin-moves", o.langevin.moves, "N",
-              "moves after the draws that leave the network's own posterior unchanged, with R-hat "
-              "and effective draws in the file")
+  line.option(
+          "--langevin-moves", o.langevin.moves, "N",
+          "moves after the draws that leave the network's own posterior unchanged, with R-hat "
+          "and effective draws in the file; latent makes moves of its own, of this number or 50")
       ->check(in_range(0, 1000000));
   line.option("--langevin-sigma", o.langevin.sigma, "SIGMA",
               "noise level of the density that these moves sample")

@@ -1,5 +1,6 @@
 #include "tools/inference/methods.hpp"
 
+#include "tools/inference/latent.hpp"
 #include "tools/inference/whitened_data.hpp"
 
 #include <algorithm>
@@ -83,8 +84,9 @@ struct Target {
 // Draws x [D, count] of chains `first` and following.
 using Draw = std::function<Eigen::MatrixXd(std::int64_t first, std::int64_t count)>;
 
-// Langevin moves after the draws, and whether the chains they make have mixed.
+// Moves after the draws, and whether the chains they make have mixed.
 struct Moves {
+  std::string title = "Langevin moves", accepted_name = "langevin_accepted";
   double accepted = 0;
   // [quantity][chain][kept move]
   std::vector<std::string> names{"log10_mass", "log_z", "log_likelihood"};
@@ -113,9 +115,9 @@ struct Moves {
   }
 
   Diagnostics diagnostics() const {
-    Diagnostics d{{{"langevin_accepted", accepted}}, ""};
+    Diagnostics d{{{accepted_name, accepted}}, ""};
     std::ostringstream sentence;
-    sentence << "Langevin moves accepted: " << std::round(100 * accepted) << " %";
+    sentence << title << " accepted: " << std::round(100 * accepted) << " %";
     for (std::size_t q = 0; q < names.size(); ++q) {
       if (followed[q].size() < 2 || followed[q][0].size() < 4) continue;
       const double r_hat = split_r_hat(followed[q]), ess = effective_draws(followed[q]);
@@ -245,9 +247,54 @@ Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOption
   });
 }
 
+// Starts from draws by dkps.
+Method by_latent(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
+  const auto target = std::make_shared<const Target>(p);
+  const auto conditional = target->conditional(o.covariance);
+  const nn::VeSde& sde = p.prior.sde;
+  const DkpsOptions start{
+      .sigma_max = sde.sigma_max, .sigma_min = sde.sigma_min, .seed = chains.seed};
+  const auto map = std::make_shared<const FlowMap>(target->denoiser(), sde.sigma_max, sde.sigma_min,
+                                                   chains.steps);
+  LatentOptions options{.seed = chains.seed};
+  if (o.langevin.moves > 0) options.moves = o.langevin.moves;
+  const auto moves =
+      std::make_shared<Moves>(Moves{.title = "latent moves", .accepted_name = "latent_accepted"});
+  // A move of a spectrum at S/N 50 takes 28 images of the map, and vectors through it that cost as
+  // much as 32.
+  Method m{o.name,
+           start.levels + 60 * options.moves * map->evaluations(),
+           start.levels + options.moves,
+           {},
+           {}};
+  m.few = [=](std::int64_t count) {
+    target->denoiser().mean(Eigen::MatrixXd::Zero(map->dimension(), count), 1);
+  };
+  m.run = [=, &prior = p.prior](auto& step_done) {
+    const LatentSpace space(*map, *target->data);
+    Eigen::MatrixXd draws =
+        histories_in_batches(prior, chains, [&](std::int64_t first, std::int64_t count) {
+          const Eigen::MatrixXd x = sample_dkps(target->denoiser(), *conditional, *target->data,
+                                                first, count, start, step_done)
+                                        .x;
+          const LatentDraws moved = latent_moves(
+              space, space.start(x), first, options,
+              [&](const Eigen::MatrixXd& x) { moves->follow(prior, *target, x, first); },
+              step_done);
+          moves->accepted += moved.accepted * double(count) / double(chains.count);
+          return moved.x;
+        });
+    target->to_values(draws);
+    return draws;
+  };
+  m.diagnose = [=] { return moves->diagnostics(); };
+  return m;
+}
+
 // Levels at which bench/posterior finds the method's error in steps small beside its bias.
 int default_steps(const std::string& method) {
   if (method == "dkps" || method == "tmpd") return 50;
+  if (method == "latent") return 12;
   return method == "pigdm" ? 200 : method == "cla" ? 400 : 1000;
 }
 
@@ -271,6 +318,7 @@ Method posterior_method(const Posterior& posterior, const MethodOptions& o, Chai
       o.name != "cla-diagonal" || posterior.free.empty(),
       "--method cla-diagonal keeps A_V, redshift and dispersion fixed; leave their ranges away");
   if (o.name == "cla-diagonal") return by_cla_diagonal(posterior, o, chains);
+  if (o.name == "latent") return by_latent(posterior, o, chains);
   return by_guidance(posterior, o, chains);
 }
 
@@ -280,7 +328,7 @@ void check(const MethodOptions& o, const nn::Prior& prior) {
           ", with which --method cla-diagonal does not work; train a prior with --published");
   require(o.name != "cla-diagonal" || o.langevin.moves == 0,
           "--langevin-moves goes with the other methods, not with cla-diagonal");
-  require(o.name != "dkps" || o.covariance != "mixture" || prior.mixture,
+  require((o.name != "dkps" && o.name != "latent") || o.covariance != "mixture" || prior.mixture,
           "it holds no mixture; give --covariance jacobian, or train it with --mixture");
 }
 

@@ -19,12 +19,14 @@
 namespace lookback::tools {
 
 struct MethodOptions {
-  std::string name = "dkps"; // or tmpd, pigdm, cla, dps, cla-diagonal
+  std::string name = "dkps"; // or tmpd, pigdm, cla, dps, latent, cla-diagonal
   std::optional<int> steps;  // or noise levels; none: as many as the method needs
   std::string covariance = "mixture", integrator = "ancestral";
   nn::DiagonalCla::Options cla;
   DkpsOptions dkps;
-  LangevinOptions langevin{.moves = 0}; // after any method but cla-diagonal
+  // After any method but cla-diagonal; its number of moves is that of latent's own, 0 their
+  // default.
+  LangevinOptions langevin{.moves = 0};
 };
 
 // What a run says of itself: attributes of the samples file, and a sentence for the user or none.
