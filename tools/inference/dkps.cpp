@@ -130,6 +130,32 @@ VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers& numbers, 
   return at.x;
 }
 
+// Of a chain, counted from the first of the batch.
+using DataOfChain = std::function<const WhitenedData&(Index chain)>;
+
+MatrixXd draws_given(ConditionalPrior& conditional, const DataOfChain& data, const MatrixXd& x_t,
+                     const MatrixXd& mean, std::size_t level, double sigma, std::int64_t first,
+                     const DkpsOptions& o, LevelReport* report) {
+  conditional.prepare(sigma);
+  MatrixXd x(x_t.rows(), x_t.cols());
+  std::vector<OneDraw> reports{std::size_t(x_t.cols())};
+  parallel_for(x_t.cols(), [&](std::int64_t n) {
+    ChainNumbers numbers(o.seed, first + n, std::int64_t(level), Purpose::posterior_draw);
+    const auto parts = conditional.parts(x_t.col(n), sigma, mean.col(n));
+    std::vector<Peak> peaks;
+    for (const ConditionalPart& part : parts) peaks.emplace_back(data(n), part, o.newton_steps);
+    x.col(n) = draw(peaks, o.moves, numbers, reports[std::size_t(n)]);
+  });
+  require(x.allFinite(), "sampling: a draw at noise level ", sigma, " is not finite");
+  if (!report) return x;
+  *report = {0, 0};
+  for (const OneDraw& each : reports) {
+    report->accepted += o.moves > 0 ? double(each.accepted) / double(o.moves * x.cols()) : 0;
+    report->pull += each.pull / double(x.cols());
+  }
+  return x;
+}
+
 } // namespace
 
 void MixtureConditional::prepare(double sigma) {
@@ -189,36 +215,32 @@ MatrixXd conditional_draws(ConditionalPrior& conditional, const WhitenedData& da
                            const MatrixXd& x_t, const MatrixXd& mean, std::size_t level,
                            double sigma, std::int64_t first, const DkpsOptions& o,
                            LevelReport* report) {
-  conditional.prepare(sigma);
-  MatrixXd x(x_t.rows(), x_t.cols());
-  std::vector<OneDraw> reports{std::size_t(x_t.cols())};
-  parallel_for(x_t.cols(), [&](std::int64_t n) {
-    ChainNumbers numbers(o.seed, first + n, std::int64_t(level), Purpose::posterior_draw);
-    const auto parts = conditional.parts(x_t.col(n), sigma, mean.col(n));
-    std::vector<Peak> peaks;
-    for (const ConditionalPart& part : parts) peaks.emplace_back(data, part, o.newton_steps);
-    x.col(n) = draw(peaks, o.moves, numbers, reports[std::size_t(n)]);
-  });
-  require(x.allFinite(), "sampling: a draw at noise level ", sigma, " is not finite");
-  if (!report) return x;
-  *report = {0, 0};
-  for (const OneDraw& each : reports) {
-    report->accepted += o.moves > 0 ? double(each.accepted) / double(o.moves * x.cols()) : 0;
-    report->pull += each.pull / double(x.cols());
-  }
-  return x;
+  return draws_given(
+      conditional, [&](Index) -> const WhitenedData& { return data; }, x_t, mean, level, sigma,
+      first, o, report);
 }
 
 DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,
                       const WhitenedData& data, std::int64_t first, std::int64_t count,
-                      const DkpsOptions& o, const std::function<void()>& level_done) {
+                      const DkpsOptions& o, const std::function<void()>& level_done,
+                      const NoiseModel* noise) {
   const std::vector<double> sigma = karras_levels(o.sigma_max, o.sigma_min, o.levels);
   MatrixXd x_t = starting_noise(denoiser.dimension(), sigma[0], o.seed, first, count);
   DkpsDraws draws;
   draws.levels.resize(sigma.size());
+  if (noise) draws.noise.resize(std::size_t(count));
+  const DataOfChain data_of = [&](Index n) -> const WhitenedData& {
+    return noise && draws.noise[std::size_t(n)].data ? *draws.noise[std::size_t(n)].data : data;
+  };
   for (std::size_t k = 0; k < sigma.size(); ++k) {
-    draws.x = conditional_draws(conditional, data, x_t, denoiser.mean(x_t, sigma[k]), k, sigma[k],
-                                first, o, &draws.levels[k]);
+    draws.x = draws_given(conditional, data_of, x_t, denoiser.mean(x_t, sigma[k]), k, sigma[k],
+                          first, o, &draws.levels[k]);
+    if (noise)
+      parallel_for(count, [&](std::int64_t n) {
+        ChainNumbers numbers(o.seed, first + n, std::int64_t(k), Purpose::posterior_noise);
+        ChainNoise& mine = draws.noise[std::size_t(n)];
+        mine = noise->draw(draws.x.col(n), mine, numbers);
+      });
     if (k + 1 < sigma.size())
       x_t = draws.x + sigma[k + 1] * chain_normals(x_t.rows(), first, count, o.seed,
                                                    std::int64_t(k), Purpose::sampler_step);
