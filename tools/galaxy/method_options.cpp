@@ -25,7 +25,7 @@ void add_method_options(Command& line, MethodOptions& o) {
   line.flag("--jitter", o.noise.jitter,
             "draw a scale of all stated noise with the history, between 0.5 and 5");
   line.flag("--outliers", o.noise.outliers,
-            "draw which pixels have ten times the noise, and their fraction, with the history");
+            "draw which pixels, a tenth at most, have ten times the noise, with the history");
   line.option("--cla-draws", o.cla.draws, "N", "draws for the diagonal of A A^T");
   line.option("--clip", o.cla.clip, "C",
               "cut sigma |likelihood score| to C sqrt(elements); 0: never");

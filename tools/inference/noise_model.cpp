@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace lookback::tools {
 
@@ -15,9 +16,11 @@ namespace {
 
 constexpr double forgiven = 1 - 1 / (NoiseOptions::widening * NoiseOptions::widening);
 
-// An interval that holds a density with one peak.
+// Where a logarithmically concave density lies: its peak in [low, high], and there the first and
+// second derivative of its logarithm; the first is 0 unless the peak is cut off.
 struct Support {
-  double peak, width, low, high;
+  double low, high, peak, slope, curvature;
+  double width() const { return 1 / std::max(std::abs(slope), std::sqrt(-curvature)); }
 };
 
 // Inverts the density's cumulative sum over cells of 1/50 width, which widens it by 2e-5 of its
@@ -25,8 +28,8 @@ struct Support {
 template <class F> double draw_from(F&& log_density, const Support& s, double u) {
   constexpr int cells = 1600;
   constexpr double widths = 16;
-  const double low = std::max(s.low, s.peak - widths * s.width),
-               high = std::min(s.high, s.peak + widths * s.width);
+  const double low = std::max(s.low, s.peak - widths * s.width()),
+               high = std::min(s.high, s.peak + widths * s.width());
   const double cell = (high - low) / cells, top = log_density(s.peak);
   std::vector<double> sum(cells + 1, 0.0);
   for (std::size_t i = 0; i < cells; ++i)
@@ -43,52 +46,57 @@ double draw_outlier_fraction(Index outliers, Index pixels, double u) {
   const auto log_density = [=](double t) { // of t = ln(f/(1 - f))
     return a * t - (a + b) * std::log1p(std::exp(t));
   };
-  const double t =
-      draw_from(log_density, {std::log(a / b), std::sqrt(1 / a + 1 / b), -INFINITY, INFINITY}, u);
+  const double f = std::min(a / (a + b), NoiseOptions::most_outliers);
+  const double high = std::log(NoiseOptions::most_outliers / (1 - NoiseOptions::most_outliers));
+  const double t = draw_from(log_density,
+                             {-INFINITY, high, std::min(high, std::log(f / (1 - f))),
+                              a - (a + b) * f, -(a + b) * f * (1 - f)},
+                             u);
   return 1 / (1 + std::exp(-t));
 }
 
-std::vector<Index> draw_outliers(const VectorXd& r, const ChainNoise& noise,
-                                 ChainNumbers& numbers) {
-  const double prior =
-      noise.outlier_fraction / (1 - noise.outlier_fraction) / NoiseOptions::widening;
+std::vector<Index> draw_outliers(const VectorXd& r, double fraction, ChainNumbers& numbers) {
+  const double prior = fraction / (1 - fraction) / NoiseOptions::widening;
   std::vector<Index> outliers;
   for (Index p = 0; p < r.size(); ++p) {
-    const double standard = r[p] / noise.scale;
-    const double odds = prior * std::exp(0.5 * forgiven * standard * standard);
+    const double odds = prior * std::exp(0.5 * forgiven * r[p] * r[p]);
     if (numbers.uniform() > 1 / (1 + odds)) outliers.push_back(p);
   }
   return outliers;
 }
 
-// Data whose noise has changed: transform residual + shift.
-class TransformedData : public WhitenedData {
+// Data whose noise has changed: (U residual + shift)/scale, U upper triangular.
+class ReweightedData : public WhitenedData {
 public:
-  TransformedData(const WhitenedData& data, MatrixXd transform, VectorXd shift)
-      : data_(data), transform_(std::move(transform)), shift_(std::move(shift)) {}
+  ReweightedData(const WhitenedData& data, const PixelBasis& pixels,
+                 const std::vector<Index>& outliers, double scale)
+      : data_(data), scale_(scale) {
+    if (outliers.empty()) return;
+    const MatrixXd q = pixels.basis(outliers, Eigen::all);
+    MatrixXd m = MatrixXd::Identity(q.cols(), q.cols());
+    m.selfadjointView<Eigen::Lower>().rankUpdate(q.transpose(), -forgiven);
+    const Eigen::LLT<MatrixXd> llt(m);
+    upper_ = llt.matrixU();
+    shift_ = llt.matrixL().solve(-forgiven * (q.transpose() * pixels.rest(outliers)));
+  }
   Index size() const override { return data_.size(); }
   VectorXd residual(const VectorXd& x) const override {
-    return transform_ * data_.residual(x) + shift_;
+    VectorXd r = data_.residual(x);
+    if (upper_) r = upper_->triangularView<Eigen::Upper>() * r + shift_;
+    return r / scale_;
   }
-  MatrixXd jacobian(const VectorXd& x) const override { return transform_ * data_.jacobian(x); }
+  MatrixXd jacobian(const VectorXd& x) const override {
+    MatrixXd j = data_.jacobian(x);
+    if (upper_) j = upper_->triangularView<Eigen::Upper>() * j;
+    return j / scale_;
+  }
 
 private:
   const WhitenedData& data_;
-  MatrixXd transform_;
+  double scale_;
+  std::optional<MatrixXd> upper_; // none: the unit matrix
   VectorXd shift_;
 };
-
-std::shared_ptr<const WhitenedData> under_noise(const WhitenedData& data, const PixelBasis& pixels,
-                                                const std::vector<Index>& outliers, double scale) {
-  const MatrixXd q = pixels.basis(outliers, Eigen::all);
-  const VectorXd e = pixels.rest(outliers);
-  MatrixXd m = MatrixXd::Identity(data.size(), data.size());
-  m.selfadjointView<Eigen::Lower>().rankUpdate(q.transpose(), -forgiven);
-  const Eigen::LLT<MatrixXd> llt(m);
-  const VectorXd c = -forgiven * (q.transpose() * e);
-  return std::make_shared<TransformedData>(data, MatrixXd(llt.matrixU()) / scale,
-                                           llt.matrixL().solve(c) / scale);
-}
 
 } // namespace
 
@@ -115,27 +123,24 @@ double draw_noise_scale(double chi2, Index pixels, double u) {
     return -P * t - 0.5 * chi2 * std::exp(-2 * t);
   };
   const double peak = std::clamp(0.5 * std::log(std::max(chi2, 1e-300) / P), low, high);
-  const double curvature = 2 * chi2 * std::exp(-2 * peak);
-  const double slope = std::abs(0.5 * curvature - P); // 0 unless the peak is cut off
-  return std::exp(
-      draw_from(log_density, {peak, 1 / std::max(slope, std::sqrt(curvature)), low, high}, u));
+  const double square = chi2 * std::exp(-2 * peak);
+  return std::exp(draw_from(log_density, {low, high, peak, square - P, -2 * square}, u));
 }
 
 ChainNoise NoiseModel::draw(const VectorXd& x, const ChainNoise& before,
                             ChainNumbers& numbers) const {
   const VectorXd r = pixels_.rest + pixels_.basis * data_.residual(x);
   ChainNoise now = before;
-  std::vector<Index> outliers;
-  if (options_.outliers) {
-    outliers = draw_outliers(r, before, numbers);
-    now.outlier_fraction =
-        draw_outlier_fraction(Index(outliers.size()), r.size(), numbers.uniform());
-  }
   if (options_.jitter) {
-    const double chi2 = r.squaredNorm() - forgiven * VectorXd(r(outliers)).squaredNorm();
+    const double chi2 = r.squaredNorm() - forgiven * VectorXd(r(now.outliers)).squaredNorm();
     now.scale = draw_noise_scale(chi2, r.size(), numbers.uniform());
   }
-  now.data = under_noise(data_, pixels_, outliers, now.scale);
+  if (options_.outliers) {
+    now.outliers = draw_outliers(r / now.scale, now.outlier_fraction, numbers);
+    now.outlier_fraction =
+        draw_outlier_fraction(Index(now.outliers.size()), r.size(), numbers.uniform());
+  }
+  now.data = std::make_shared<ReweightedData>(data_, pixels_, now.outliers, now.scale);
   return now;
 }
 
