@@ -51,7 +51,8 @@ enum class Purpose : std::uint32_t {
   posterior_draw,
   sampler_corrector,
   posterior_move,
-  posterior_accept
+  posterior_accept,
+  posterior_noise
 };
 
 struct Stream {

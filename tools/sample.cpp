@@ -57,6 +57,15 @@ void tell(const Galaxy& g, Log& log) {
             " of them stay at the library's resolution");
 }
 
+// Median and central 68 % of one of the samples' quantities.
+void tell_drawn(const Samples& samples, const std::string& name, Log& log) {
+  for (const Quantity& drawn : samples.quantities) {
+    if (drawn.name != name) continue;
+    const auto q = quantiles(drawn.values, std::vector{0.16, 0.5, 0.84});
+    log.say("sample: ", name, " ", q[1], " (", q[0], " to ", q[2], ")");
+  }
+}
+
 // `pixels`: of the spectra kept beside the draws, as float64 and float32.
 void predict(const Method& method, const ChainOptions& o, Eigen::Index pixels,
              double seconds_so_far, Log& log) {
@@ -133,7 +142,8 @@ void sample(Options& o, CommandLine& line) {
             ": what remains is narrower than the posterior");
   }
   const Eigen::MatrixXd histories = draws.topRows(2 * prior.length),
-                        free = draws.bottomRows(draws.rows() - histories.rows());
+                        free = draws.middleRows(histories.rows(), galaxy ? galaxy->free.size() : 0),
+                        noise = draws.bottomRows(draws.rows() - histories.rows() - free.rows());
 
   Samples samples;
   samples.posterior = posterior;
@@ -156,6 +166,8 @@ void sample(Options& o, CommandLine& line) {
     samples.attributes.emplace_back("sha256_ssp", sha256_of_file(o.galaxy.ssp));
     samples.attributes.emplace_back("sha256_spectrum", sha256_of_file(o.galaxy.spectrum));
     log.say("sample: median reduced chi2 ", chi2);
+    add_noise(samples, names_of(o.method.noise), noise);
+    for (const std::string& name : names_of(o.method.noise)) tell_drawn(samples, name, log);
   }
   if (o.keep_best) samples.attributes.emplace_back("kept_best_of", o.chains.count);
   const Diagnostics said = method.diagnose();

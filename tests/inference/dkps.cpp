@@ -1,6 +1,7 @@
 #include "tools/inference/dkps.hpp"
 
 #include "engine/parallel.hpp"
+#include "tests/inference/bent_case.hpp"
 #include "tests/inference/gaussian_case.hpp"
 #include "tests/tools/files_helpers.hpp"
 #include "tools/inference/exact_mixture.hpp"
@@ -154,4 +155,28 @@ TEST_CASE("noise levels fall from the first to the last in Karras's spacing") {
   CHECK(s[1] == doctest::Approx(std::pow((std::pow(16, 1 / 7.) + std::pow(0.001, 1 / 7.)) / 2, 7)));
   CHECK(s[2] == doctest::Approx(0.001));
   CHECK(contains(message([] { karras_levels(16, 0.001, 1); }), "at least 2"));
+}
+
+// A Gaussian at the maximum leaves the sheet: its draws would miss these data by |r|^2 of hundreds.
+TEST_CASE("draws given a noise level that says nothing follow a thin bent sheet of data") {
+  constexpr double sigma = 1e4;
+  const Index S = 2000;
+  const Bent data;
+  IsotropicConditional conditional(2); // N(0, 1) at such a sigma
+  const MatrixXd nothing = MatrixXd::Zero(2, S);
+  LevelReport report;
+  const MatrixXd x = conditional_draws(conditional, data, nothing, nothing, 0, sigma, 0,
+                                       {.moves = 20, .seed = 3}, &report);
+  CHECK(report.accepted > 0.3);
+  VectorXd found = VectorXd::Zero(8);
+  for (Index n = 0; n < S; ++n) {
+    CHECK(data.residual(x.col(n)).squaredNorm() < 40); // chance 2e-9 for two numbers
+    found += moments(x.col(n)) / double(S);
+  }
+  const VectorXd exact = by_quadrature([](const MatrixXd& z) { return z; }, data);
+  for (Index i = 0; i < 4; ++i) {
+    CAPTURE(i);
+    const double width = std::sqrt(exact[4 + i] - exact[i] * exact[i]);
+    CHECK(std::abs(found[i] - exact[i]) < 4 * width / std::sqrt(double(S)));
+  }
 }

@@ -162,6 +162,34 @@ TEST_CASE("dust, redshift and dispersion are drawn with the history, within what
   for (const double z : drawn("redshift")) CHECK(std::abs(z - 0.05) <= 5e-4);
 }
 
+TEST_CASE("noise scale and outlier fraction are drawn with the history and kept beside it") {
+  const Small s;
+  s.mock("mock.h5");
+  const auto drawn = [&](const std::vector<std::string>& more, const std::string& name) {
+    must_run("sample", with(s.posterior("mock.h5", "out.h5"), with({"--overwrite"}, more)));
+    const Samples samples = read_samples(s.folder / "out.h5");
+    for (const Quantity& q : samples.quantities)
+      if (q.name == name) return q.values;
+    return std::vector<double>{};
+  };
+  const std::vector<std::string> both = {"--jitter", "--outliers", "--a-v-range", "0:1"};
+  for (const auto& [options, name, low, high] :
+       {std::tuple(both, "noise_scale", 0.5, 5.0), std::tuple(both, "outlier_fraction", 0.0, 1.0),
+        std::tuple(both, "a_v", 0.0, 1.0)}) {
+    const std::vector<double> values = drawn(options, name);
+    REQUIRE(values.size() == 6);
+    for (const double v : values) CHECK((v >= low && v <= high));
+  }
+  CHECK(drawn({"--outliers"}, "noise_scale").empty());
+  const auto refused = [&](const std::vector<std::string>& more, const std::string& why) {
+    const ToolResult run = run_tool("sample", with(s.posterior("mock.h5", "no.h5"), more));
+    CHECK(contains(run.err, why));
+    return run.exit_code == 2 && !std::filesystem::exists(s.folder / "no.h5");
+  };
+  CHECK(refused({"--jitter", "--method", "pigdm"}, "--method dkps"));
+  CHECK(refused({"--outliers", "--calibration-degree", "2"}, "--calibration-degree"));
+}
+
 TEST_CASE("the draws nearest to the data are kept where asked for, and that is told") {
   const Small s;
   s.mock("mock.h5");

@@ -25,6 +25,10 @@ void add_method_options(Command& line, MethodOptions& o) {
   line.option("--langevin-sigma", o.langevin.sigma, "SIGMA",
               "noise level of the density that these moves sample")
       ->check(in_range(1e-4, 10.0));
+  line.flag("--jitter", o.noise.jitter,
+            "draw a scale of all stated noise with the history, between 0.5 and 5");
+  line.flag("--outliers", o.noise.outliers,
+            "draw which pixels, a tenth at most, have ten times the noise, with the history");
   line.option("--cla-draws", o.cla.draws, "N", "draws for the diagonal of A A^T");
   line.option("--clip", o.cla.clip, "C",
               "cut sigma |likelihood score| to C sqrt(elements); 0: never");

@@ -116,4 +116,12 @@ double add_galaxy(Samples& samples, const Eigen::MatrixXd& histories, const Eige
   return quantiles(samples.sample_stats[1].values, std::vector{0.5})[0];
 }
 
+void add_noise(Samples& samples, const std::vector<std::string>& names,
+               const Eigen::MatrixXd& values) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Eigen::VectorXd drawn = values.row(Eigen::Index(i)).transpose();
+    samples.quantities.push_back({names[i], "", {drawn.begin(), drawn.end()}});
+  }
+}
+
 } // namespace lookback::tools

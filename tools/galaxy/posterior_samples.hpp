@@ -13,9 +13,13 @@ void add_histories(Samples& samples, const Eigen::MatrixXd& histories,
                    const physics::DerivedModel& model);
 
 // Adds the observation, model spectra and bands, chi^2 of every draw, and what was chosen for the
-// galaxy; returns the median reduced chi^2. `free` [galaxy.free, draws] are the values drawn of
-// those parameters.
+// galaxy; returns the median reduced chi^2, by the stated noise. `free` [galaxy.free, draws] are
+// the values drawn of those parameters.
 double add_galaxy(Samples& samples, const Eigen::MatrixXd& histories, const Eigen::MatrixXd& free,
                   const Galaxy& galaxy, const SpectrumLikelihood& likelihood);
+
+// Adds parameters of the noise, `values` [names, draws].
+void add_noise(Samples& samples, const std::vector<std::string>& names,
+               const Eigen::MatrixXd& values);
 
 } // namespace lookback::tools

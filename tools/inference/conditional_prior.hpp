@@ -1,6 +1,6 @@
-// What the prior says of x, given the noisy x_t = x + sigma z, in a form that data can be added to: a
-// few Gaussians. Their overall mean is the network's or near it; a network gives no covariance for
-// less than one derivative a number, so it comes from elsewhere.
+// What the prior says of x, given the noisy x_t = x + sigma z, in a form that data can be added to:
+// a few Gaussians. Their overall mean is the network's or near it; a network gives no covariance
+// for less than one derivative a number, so it comes from elsewhere.
 #pragma once
 
 #include "tools/inference/denoiser.hpp"

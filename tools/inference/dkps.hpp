@@ -1,18 +1,18 @@
 // Decoupled Kalman posterior sampling. At every noise level sigma, from 16 down,
-//   1. the prior says what x is, given the noisy x_t: a few Gaussians N(m_k, V_k) of weight r_k
-//   whose
-//      overall mean is the denoiser's;
+//   1. the prior says what x is, given the noisy x_t: a few Gaussians N(m_k, V_k) of weight r_k;
 //   2. the data are added: x is drawn from sum_k r_k N(x; m_k, V_k) exp(-|y - S(x)|^2/2);
 //   3. noise of the next level is put on the draw, x_t = x + sigma' z,
 // so that errors of 1 matter less and less: V_k is at most sigma^2. The draw of 2 is in the
 // coordinates e of x = m_k + L_k e, L_k L_k^T = V_k: damped Gauss-Newton steps to the maximum e*,
-// proposals from the Gaussian there, k by its weight and evidence, and independence Metropolis
-// moves with the exact S. Nothing is clipped, and the last level returns the draw, for its mean
-// would lose widths below sigma_min. Decoupled noise annealing is that of Zhang et al. 2024
-// (arXiv:2407.01521).
+// proposals about it that follow the thin curved sheet which the data allow (dkps.cpp, Peak), k by
+// its weight and evidence, and independence Metropolis moves with the exact S. Nothing is clipped,
+// and the last level returns the draw, for its mean would lose widths below sigma_min. A chain may
+// draw its noise too: given x, after every level. Decoupled noise annealing is that of Zhang et al.
+// 2024 (arXiv:2407.01521).
 #pragma once
 
 #include "tools/inference/conditional_prior.hpp"
+#include "tools/inference/noise_model.hpp"
 #include "tools/inference/whitened_data.hpp"
 
 #include <functional>
@@ -36,6 +36,7 @@ struct LevelReport {   // means over chains
 struct DkpsDraws {
   Eigen::MatrixXd x; // [D, chains]
   std::vector<LevelReport> levels;
+  std::vector<ChainNoise> noise; // [chains] given x; none without a noise model
 };
 
 // sigma of every level: Karras et al. 2022, eq. 5 with rho = 7.
@@ -53,9 +54,11 @@ Eigen::MatrixXd conditional_draws(ConditionalPrior& conditional, const WhitenedD
                                   const DkpsOptions& options, LevelReport* report = nullptr);
 
 // Chains first ... first + count - 1 of a run: a chain's random numbers are keyed by its number, so
-// it does not depend on which others run with it. Errors: a value that is not finite.
+// it does not depend on which others run with it. `noise` is of the same data; without it their
+// noise is as stated. Errors: a value that is not finite.
 DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,
                       const WhitenedData& data, std::int64_t first, std::int64_t count,
-                      const DkpsOptions& options, const std::function<void()>& level_done = {});
+                      const DkpsOptions& options, const std::function<void()>& level_done = {},
+                      const NoiseModel* noise = nullptr);
 
 } // namespace lookback::tools

@@ -51,17 +51,22 @@ Method by_cla_diagonal(const Posterior& p, const MethodOptions& o, const ChainOp
 struct Target {
   std::vector<NuisancePrior> free;
   std::unique_ptr<WhitenedData> data;
+  PixelBasis pixels; // of these data
   NetworkDenoiser network;
   std::unique_ptr<JointDenoiser> joint;
   std::optional<GaussianMixture> mixture;
 
   explicit Target(const Posterior& p) : free(p.free), network(p.prior) {
     const nn::Normalization& variables = p.prior.normalization;
+    const auto take = [&](auto spectrum) {
+      pixels = spectrum->pixels();
+      data = std::move(spectrum);
+    };
     if (free.empty())
-      data = std::make_unique<CompressedSpectrum>(p.model, p.log_z_nodes, p.likelihood, variables);
+      take(std::make_unique<CompressedSpectrum>(p.model, p.log_z_nodes, p.likelihood, variables));
     else
-      data = std::make_unique<NuisanceSpectrum>(p.model_at, p.model.nuisance(), free, p.log_z_nodes,
-                                                p.likelihood, variables);
+      take(std::make_unique<NuisanceSpectrum>(p.model_at, p.model.nuisance(), free, p.log_z_nodes,
+                                              p.likelihood, variables));
     joint = std::make_unique<JointDenoiser>(network, more());
     if (p.prior.mixture) mixture = mixture_of(p.prior);
   }
@@ -76,8 +81,9 @@ struct Target {
   }
   // Rows of histories_in_batches() that are still u.
   void to_values(Eigen::MatrixXd& draws) const {
+    const Eigen::Index histories = denoiser().dimension() - more();
     for (std::size_t q = 0; q < free.size(); ++q)
-      for (double& u : draws.row(draws.rows() - more() + Eigen::Index(q))) u = free[q].value(u);
+      for (double& u : draws.row(histories + Eigen::Index(q))) u = free[q].value(u);
   }
 };
 
@@ -180,6 +186,9 @@ Method with_moves(const Posterior& p, const MethodOptions& o, const ChainOptions
 Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
   const auto target = std::make_shared<const Target>(p);
   const auto conditional = target->conditional(o.covariance);
+  std::shared_ptr<const NoiseModel> noise;
+  if (o.noise.any())
+    noise = std::make_shared<const NoiseModel>(*target->data, target->pixels, o.noise);
   DkpsOptions options = o.dkps;
   options.sigma_max = p.prior.sde.sigma_max;
   options.sigma_min = p.prior.sde.sigma_min;
@@ -190,7 +199,8 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   m.few = [=](std::int64_t count) { // the two ends of the levels: half a level each
     DkpsOptions few = options;
     few.levels = 2;
-    sample_dkps(target->denoiser(), *conditional, *target->data, 0, (count + 1) / 2, few);
+    sample_dkps(target->denoiser(), *conditional, *target->data, 0, (count + 1) / 2, few, {},
+                noise.get());
   };
   m.diagnose = [=] {
     double least = 1;
@@ -210,13 +220,15 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   return with_moves(p, o, chains, target, m, [=](const auto& step_done) -> Draw {
     return [=](std::int64_t first, std::int64_t count) {
       const DkpsDraws draws = sample_dkps(target->denoiser(), *conditional, *target->data, first,
-                                          count, options, step_done);
+                                          count, options, step_done, noise.get());
       const double share = double(count) / double(chains.count);
       for (std::size_t i = 0; i < levels->size(); ++i) {
         (*levels)[i].accepted += draws.levels[i].accepted * share;
         (*levels)[i].pull += draws.levels[i].pull * share;
       }
-      return draws.x;
+      Eigen::MatrixXd all(draws.x.rows() + Eigen::Index(names_of(o.noise).size()), count);
+      all << draws.x, values_of(o.noise, draws.noise);
+      return all;
     };
   });
 }
@@ -312,6 +324,10 @@ Method prior_method(const nn::Prior& prior, const std::string& sampler, const Ch
 
 Method posterior_method(const Posterior& posterior, const MethodOptions& o, ChainOptions chains) {
   check(o, posterior.prior);
+  require(
+      !o.noise.any() || !posterior.likelihood.calibrated(),
+      "--jitter and --outliers take pixels as independent, which errors of calibration are not; "
+      "leave --calibration-degree away");
   chains.steps = o.steps.value_or(default_steps(o.name));
   if (o.name == "dkps") return by_dkps(posterior, o, chains);
   require(
@@ -328,6 +344,8 @@ void check(const MethodOptions& o, const nn::Prior& prior) {
           ", with which --method cla-diagonal does not work; train a prior with --published");
   require(o.name != "cla-diagonal" || o.langevin.moves == 0,
           "--langevin-moves goes with the other methods, not with cla-diagonal");
+  require(!o.noise.any() || (o.name == "dkps" && o.langevin.moves == 0),
+          "--jitter and --outliers go with --method dkps, without --langevin-moves");
   require((o.name != "dkps" && o.name != "latent") || o.covariance != "mixture" || prior.mixture,
           "it holds no mixture; give --covariance jacobian, or train it with --mixture");
 }

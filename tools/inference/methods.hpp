@@ -27,6 +27,7 @@ struct MethodOptions {
   // After any method but cla-diagonal; its number of moves is that of latent's own, 0 their
   // default.
   LangevinOptions langevin{.moves = 0};
+  NoiseOptions noise; // of dkps
 };
 
 // What a run says of itself: attributes of the samples file, and a sentence for the user or none.
@@ -40,7 +41,8 @@ struct Method {
   std::string name;
   std::int64_t evaluations; // of the network, a chain
   std::int64_t steps;       // calls of `step_done` a batch
-  // One column a chain: SFR [Msun/yr], log10(Z/Zsun), and the posterior's free parameters.
+  // One column a chain: SFR [Msun/yr], log10(Z/Zsun), the posterior's free parameters, and the
+  // noise's, named by names_of().
   std::function<Eigen::MatrixXd(const std::function<void()>& step_done)> run;
   std::function<void(std::int64_t chains)> few; // one evaluation, to time it
   std::function<Diagnostics()> diagnose = [] { return Diagnostics{}; }; // after the run

@@ -107,6 +107,8 @@ NuisanceSpectrum::NuisanceSpectrum(const ModelAt& model_at, const physics::Nuisa
   r_.resize(nodes * y_.size(), spectra[0].cols());
   for (Index k = 0; k < nodes; ++k)
     r_.middleRows(k * y_.size(), y_.size()) = basis.transpose() * spectra[std::size_t(k)];
+  pixels_.rest = data - basis * y_;
+  pixels_.basis = std::move(basis);
 }
 
 NuisanceSpectrum::Weights NuisanceSpectrum::weights(const VectorXd& x) const {

@@ -23,6 +23,7 @@ public:
   Eigen::Index size() const override { return y_.size(); }
   Eigen::VectorXd residual(const Eigen::VectorXd& x) const override;
   Eigen::MatrixXd jacobian(const Eigen::VectorXd& x) const override;
+  const PixelBasis& pixels() const { return pixels_; }
 
 private:
   struct Weights { // of the nodes, and their derivatives by each u
@@ -37,6 +38,7 @@ private:
   Populations populations_;
   Eigen::MatrixXd r_; // [nodes * size, metallicities * formed], the node running slowest
   Eigen::VectorXd y_;
+  PixelBasis pixels_;
 };
 
 } // namespace lookback::tools

@@ -48,11 +48,11 @@ SpectrumLikelihood::SpectrumLikelihood(const physics::ForwardModel& model,
   require(!used_.empty(), "likelihood: no pixel is used");
   flux_ = Eigen::VectorXd::Map(measured.flux.data(), Eigen::Index(n))(used_);
   const Eigen::VectorXd ivar = Eigen::VectorXd::Map(measured.ivar.data(), Eigen::Index(n))(used_);
-  const bool calibrated = measured.calibration.size() > 0;
-  require(!calibrated || measured.calibration.rows() == Eigen::Index(n),
+  calibrated_ = measured.calibration.size() > 0;
+  require(!calibrated_ || measured.calibration.rows() == Eigen::Index(n),
           "likelihood: the calibration has ", measured.calibration.rows(), " rows, the model ", n);
   const Eigen::MatrixXd modes =
-      calibrated ? Eigen::MatrixXd(measured.calibration(used_, Eigen::all)) : Eigen::MatrixXd();
+      calibrated_ ? Eigen::MatrixXd(measured.calibration(used_, Eigen::all)) : Eigen::MatrixXd();
   whitening_.emplace(ivar.cwiseInverse(), modes);
   ones_.assign(used_.size(), 1);
 }

@@ -34,6 +34,9 @@ public:
   std::vector<double> residual(const Tensor& x) const override;
   Tensor vjp(const Tensor& x, std::span<const double> u) const override;
 
+  // Whether errors of calibration make the noise of pixels dependent.
+  bool calibrated() const { return calibrated_; }
+
   // chi^2 of model outputs, one a column, calibration integrated out.
   Eigen::VectorXd chi2(const Eigen::MatrixXd& model_flux) const;
 
@@ -47,6 +50,7 @@ private:
   Eigen::VectorXd flux_;           // [used]
   std::optional<physics::Whitening> whitening_;
   std::vector<double> ones_;
+  bool calibrated_ = false;
 };
 
 } // namespace lookback::tools

@@ -92,7 +92,8 @@ CompressedSpectrum::CompressedSpectrum(const physics::GalaxyModel& model,
   const MatrixXd v = gram.eigenvectors().rightCols(kept);
   r_ = strength.asDiagonal() * v.transpose();
   y_ = strength.cwiseInverse().asDiagonal() * (v.transpose() * (b.transpose() * data));
-  unexplained_ = std::max(0.0, data.squaredNorm() - y_.squaredNorm());
+  pixels_.basis = b * (v * strength.cwiseInverse().asDiagonal());
+  pixels_.rest = data - pixels_.basis * y_;
 }
 
 VectorXd CompressedSpectrum::residual(const VectorXd& x) const {

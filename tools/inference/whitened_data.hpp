@@ -29,6 +29,13 @@ private:
   Eigen::VectorXd y_;
 };
 
+// The pixels behind compressed data: their whitened residuals [P] at x are rest + basis
+// residual(x), the columns of the basis orthonormal and at right angles to the rest.
+struct PixelBasis {
+  Eigen::MatrixXd basis; // [P, size]
+  Eigen::VectorXd rest;  // [P], what no history explains
+};
+
 // Populations of stars, one for each metallicity node and time bin that has formed, the bin running
 // fastest, and sums over them with the weights w of a history x[L, 2]: SFR times the two-node
 // weights of its metallicity.
@@ -60,15 +67,14 @@ public:
   Eigen::Index size() const override { return y_.size(); }
   Eigen::VectorXd residual(const Eigen::VectorXd& x) const override;
   Eigen::MatrixXd jacobian(const Eigen::VectorXd& x) const override;
-  // Of pixels that no history explains: to be added to |residual|^2 for chi^2.
-  double unexplained_chi2() const { return unexplained_; }
+  const PixelBasis& pixels() const { return pixels_; }
 
 private:
   const nn::Normalization& normalization_;
   Populations populations_;
   Eigen::MatrixXd r_; // [size, nodes * formed], the bin running fastest
   Eigen::VectorXd y_;
-  double unexplained_ = 0;
+  PixelBasis pixels_;
 };
 
 } // namespace lookback::tools

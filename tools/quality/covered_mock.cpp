@@ -78,7 +78,7 @@ Drawn by_method(const MockInputs& in, const MockOptions& o, const physics::Nuisa
       {in.prior, d.galaxy->model, in.grid.log_z_zsun, d.galaxy->likelihood, {}, {}}, o.method,
       {.count = o.draws, .seed = seed_of(in, mock, Use::posterior)});
   d.truth = variables_of(history, in.prior.normalization);
-  d.posterior = variables_of(method.run([] {}), in.prior.normalization);
+  d.posterior = variables_of(method.run([] {}).topRows(history.size()), in.prior.normalization);
   d.diagnostics = method.diagnose();
   return d;
 }
