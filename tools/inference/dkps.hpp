@@ -4,7 +4,7 @@
 //   3. noise of the next level is put on the draw, x_t = x + sigma' z,
 // so that errors of 1 matter less and less: V_k is at most sigma^2. The draw of 2 is in the
 // coordinates e of x = m_k + L_k e, L_k L_k^T = V_k: damped Gauss-Newton steps to the maximum e*,
-// proposals about it that follow the thin curved sheet which the data allow (dkps.cpp, Peak), k by
+// proposals about it that follow the thin curved sheet which the data allow (peak.hpp), k by
 // its weight and evidence, and independence Metropolis moves with the exact S. Nothing is clipped,
 // and the last level returns the draw, for its mean would lose widths below sigma_min. A chain may
 // draw its noise too: given x, after every level. Decoupled noise annealing is that of Zhang et al.
