@@ -116,7 +116,7 @@ Peak::Point Peak::propose(ChainNumbers& numbers) const {
     }
     if (length <= shortest_step) break;
   }
-  return {start + latent_x_ * a, -INFINITY};
+  return {mode(), -INFINITY};
 }
 
 } // namespace lookback::tools

@@ -27,8 +27,8 @@ public:
   // deviations: how hard the data pull at what the prior expects.
   double pull() const { return 2 * cost_ / double(data_.size()); }
 
-  // A point, and ln of how much likelier it is than it is proposed, 0 for linear S; -infinity where
-  // Newton's method does not arrive.
+  // A point, and ln of how much likelier it is than it is proposed, 0 for linear S; where Newton's
+  // method does not arrive, the maximum and -infinity.
   struct Point {
     Eigen::VectorXd x;
     double log_ratio;
