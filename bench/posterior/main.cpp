@@ -183,7 +183,7 @@ void linear_table(const Options& o, const Problem& p, bool surrogates) {
 }
 
 // The prior itself as the conditional at a noise level that says nothing: independence Metropolis
-// moves between the Laplace peaks of its components, which leave the exact posterior unchanged.
+// moves between the peaks of its components (peak.hpp), which leave the exact posterior unchanged.
 MatrixXd reference_run(const GaussianMixture& prior, const WhitenedData& data, std::int64_t count,
                        std::int64_t first, LevelReport& report) {
   constexpr double sigma = 1e4;

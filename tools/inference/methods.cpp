@@ -51,7 +51,7 @@ Method by_cla_diagonal(const Posterior& p, const MethodOptions& o, const ChainOp
 struct Target {
   std::vector<NuisancePrior> free;
   std::unique_ptr<WhitenedData> data;
-  PixelBasis pixels; // of these data
+  const PixelBasis* pixels; // of these data, which keep it
   NetworkDenoiser network;
   std::unique_ptr<JointDenoiser> joint;
   std::optional<GaussianMixture> mixture;
@@ -59,7 +59,7 @@ struct Target {
   explicit Target(const Posterior& p) : free(p.free), network(p.prior) {
     const nn::Normalization& variables = p.prior.normalization;
     const auto take = [&](auto spectrum) {
-      pixels = spectrum->pixels();
+      pixels = &spectrum->pixels();
       data = std::move(spectrum);
     };
     if (free.empty())
@@ -188,7 +188,7 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   const auto conditional = target->conditional(o.covariance);
   std::shared_ptr<const NoiseModel> noise;
   if (o.noise.any())
-    noise = std::make_shared<const NoiseModel>(*target->data, target->pixels, o.noise);
+    noise = std::make_shared<const NoiseModel>(*target->data, *target->pixels, o.noise);
   DkpsOptions options = o.dkps;
   options.sigma_max = p.prior.sde.sigma_max;
   options.sigma_min = p.prior.sde.sigma_min;
