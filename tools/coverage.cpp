@@ -91,7 +91,10 @@ Inputs read_inputs(const Options& o, const CommandLine& line) {
   MockInputs& in = inputs.mock;
   in.seed = line.common().seed;
   in.redshift = range("--redshift", o.redshift);
-  in.a_v = range("--a-v", o.a_v);
+  const auto [least, most] = range("--a-v", o.a_v);
+  in.a_v = {&physics::Nuisance::a_v, least, most};
+  require(!o.mock.fit_a_v || (!o.mock.exact() && least < most),
+          "--fit-a-v goes with a --method and a range --a-v that is not empty");
   const bool from_prior = o.mock.control != "none";
   require(from_prior != o.histories.has_value(),
           from_prior ? "--control " + o.mock.control +
@@ -134,6 +137,10 @@ void finish(const Options& o, const CommandLine& line, const MockInputs& in, con
   for (const MockQuantity& q : mock_quantities()) {
     c.names.push_back(q.name);
     c.units.push_back(q.unit);
+  }
+  if (o.mock.fit_a_v) {
+    c.names.push_back("A_V");
+    c.units.push_back("mag");
   }
   c.bin_edges_gyr = in.prior.bin_edges_gyr;
   for (std::int64_t i = 0; i < o.mocks; ++i) c.mocks.push_back(done.read(i));
@@ -233,6 +240,7 @@ int main(int argc, char** argv) {
   line.option("--snr", o.mock.snr, "RATIO", "mean flux over noise")->check(in_range(1e-6, 1e9));
   line.option("--redshift", o.redshift, "LO:HI", "drawn evenly, known to the method");
   line.option("--a-v", o.a_v, "LO:HI", "Calzetti dust in mag, likewise");
+  line.flag("--fit-a-v", o.mock.fit_a_v, "A_V is not known but drawn with the history");
   line.option("--min-mass", o.mock.min_mass_msun, "Msun",
               "leave histories out that formed less before the highest redshift")
       ->check(in_range(1.0, 1e30));

@@ -91,8 +91,10 @@ TEST_CASE("an even prior is even in its parameter, a Gaussian one Gaussian") {
   CHECK(normal.value(1.5) == doctest::Approx(0.115));
   CHECK(normal.value(9) == doctest::Approx(0.15));
   CHECK(normal.slope(9) == 0);
-  for (const NuisancePrior& p : {even, normal})
+  for (const NuisancePrior& p : {even, normal}) {
     CHECK(p.slope(0.4) == doctest::Approx((p.value(0.4 + 1e-5) - p.value(0.4 - 1e-5)) / 2e-5));
+    CHECK(p.u_of(p.value(-1.7)) == doctest::Approx(-1.7));
+  }
   CHECK(contains(message([] { even_prior(&Parameter::a_v, 2, 1); }), "the second larger"));
   CHECK(contains(message([] { gaussian_prior(&Parameter::redshift, 0.1, 0.03); }), "a fifth"));
 }

@@ -185,6 +185,28 @@ TEST_CASE("coverage of dkps has the same bits with 1 and 2 threads, and makes a 
   CHECK_FALSE(same_bits(b.folder / "one.h5", b.folder / "own.h5"));
 }
 
+TEST_CASE("coverage with A_V fitted has it as a quantity: the mock's own, and draws in its range") {
+  const Bench b;
+  const ToolResult run =
+      Bench::must_run("coverage", b.by_dkps("out.h5", {"--fit-a-v", "--a-v", "0.2:0.6"}));
+  CHECK(contains(run.out, "A_V: 68 % intervals hold"));
+  const H5Reader file(b.folder / "out.h5");
+  const auto quantities = std::int64_t(mock_quantities().size()) + 1;
+  REQUIRE(file.read_strings("quantity/name").back() == "A_V");
+  const std::vector<double> truth = file.read<double>("truth", {2, quantities}),
+                            drawn = file.read<double>("posterior", {2, 4, quantities}),
+                            a_v = file.read<double>("a_v", {2});
+  for (std::size_t mock = 0; mock < 2; ++mock)
+    CHECK(truth[(mock + 1) * std::size_t(quantities) - 1] == doctest::Approx(a_v[mock]));
+  for (std::size_t last = std::size_t(quantities) - 1; last < drawn.size();
+       last += std::size_t(quantities)) {
+    CHECK(drawn[last] > 0.2);
+    CHECK(drawn[last] < 0.6);
+  }
+  const Words of_prior = {"--fit-a-v", "--plant", "prior"};
+  Bench::must_run("coverage", b.by_dkps("prior.h5", of_prior));
+}
+
 TEST_CASE("a killed coverage goes on from the mocks it had done and reaches the same bits") {
   const Bench b;
   Bench::must_run("coverage", b.exact("whole.h5"));
@@ -252,6 +274,8 @@ TEST_CASE("coverage refuses what it cannot use with one line and leaves nothing 
   check(b.exact("out.h5", {"--histories", b.folder / "histories.h5"}), "leave --histories away");
   check(b.exact("out.h5", {"--redshift", "0.2:0.1"}), "--redshift is '0.2:0.1'");
   check(b.exact("out.h5", {"--a-v", "-1:0"}), "expected a range LO:HI");
+  check(b.exact("out.h5", {"--fit-a-v"}), "--fit-a-v goes with a --method");
+  check(b.by_dkps("out.h5", {"--fit-a-v", "--a-v", "0.2:0.2"}), "a range --a-v that is not empty");
   check(b.exact("out.h5", {"--redshift", "9:9"}), "only 3 time bins of the prior");
   check(b.exact("out.h5", {"--quiet", "--page", b.folder / "missing/page.html"}), "missing");
   check(b.by_dkps("out.h5", {}, "41"), "--mocks 41 asks for more");

@@ -38,7 +38,6 @@ MockGalaxy::MockGalaxy(const physics::SspGrid& grid, const physics::TimeBins& bi
                        std::span<const double> wavelength_angstrom, const Eigen::VectorXd& history,
                        double snr, const Stream& noise, const nn::Normalization& normalization)
     : model(grid, bins, nuisance, physics::spectrograph(wavelength_angstrom)),
-      likelihood(model, normalization, observed(model, history, snr, noise)),
-      data(model, grid.log_z_zsun, likelihood, normalization) {}
+      likelihood(model, normalization, observed(model, history, snr, noise)) {}
 
 } // namespace lookback::tools

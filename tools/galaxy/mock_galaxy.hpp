@@ -3,7 +3,8 @@
 #pragma once
 
 #include "engine/random.hpp"
-#include "tools/inference/whitened_data.hpp"
+#include "physics/galaxy_model.hpp"
+#include "tools/inference/spectrum_likelihood.hpp"
 
 #include <cstdint>
 #include <span>
@@ -27,7 +28,6 @@ struct MockGalaxy {
 
   physics::GalaxyModel model;
   SpectrumLikelihood likelihood;
-  CompressedSpectrum data;
 };
 
 } // namespace lookback::tools

@@ -50,7 +50,7 @@ Method by_cla_diagonal(const Posterior& p, const MethodOptions& o, const ChainOp
 // What the methods on compressed data share; kept alive by the functions that use it.
 struct Target {
   std::vector<NuisancePrior> free;
-  std::unique_ptr<WhitenedData> data;
+  std::shared_ptr<const WhitenedData> data;
   const PixelBasis* pixels; // of these data, which keep it
   NetworkDenoiser network;
   std::unique_ptr<JointDenoiser> joint;
@@ -183,8 +183,8 @@ Method with_moves(const Posterior& p, const MethodOptions& o, const ChainOptions
   return m;
 }
 
-Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
-  const auto target = std::make_shared<const Target>(p);
+Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& chains,
+               const std::shared_ptr<const Target>& target) {
   const auto conditional = target->conditional(o.covariance);
   std::shared_ptr<const NoiseModel> noise;
   if (o.noise.any())
@@ -233,8 +233,8 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   });
 }
 
-Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
-  const auto target = std::make_shared<const Target>(p);
+Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOptions& chains,
+                   const std::shared_ptr<const Target>& target) {
   const GuidedOptions options{.guidance = guidance_named(o.name),
                               .integrator = integrator_named(o.integrator),
                               .sigma_max = p.prior.sde.sigma_max,
@@ -260,8 +260,8 @@ Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOption
 }
 
 // Starts from draws by dkps.
-Method by_latent(const Posterior& p, const MethodOptions& o, const ChainOptions& chains) {
-  const auto target = std::make_shared<const Target>(p);
+Method by_latent(const Posterior& p, const MethodOptions& o, const ChainOptions& chains,
+                 const std::shared_ptr<const Target>& target) {
   const auto conditional = target->conditional(o.covariance);
   const nn::VeSde& sde = p.prior.sde;
   const DkpsOptions start{
@@ -329,13 +329,16 @@ Method posterior_method(const Posterior& posterior, const MethodOptions& o, Chai
       "--jitter and --outliers take pixels as independent, which errors of calibration are not; "
       "leave --calibration-degree away");
   chains.steps = o.steps.value_or(default_steps(o.name));
-  if (o.name == "dkps") return by_dkps(posterior, o, chains);
   require(
       o.name != "cla-diagonal" || posterior.free.empty(),
       "--method cla-diagonal keeps A_V, redshift and dispersion fixed; leave their ranges away");
   if (o.name == "cla-diagonal") return by_cla_diagonal(posterior, o, chains);
-  if (o.name == "latent") return by_latent(posterior, o, chains);
-  return by_guidance(posterior, o, chains);
+  const auto target = std::make_shared<const Target>(posterior);
+  Method m = o.name == "dkps"     ? by_dkps(posterior, o, chains, target)
+             : o.name == "latent" ? by_latent(posterior, o, chains, target)
+                                  : by_guidance(posterior, o, chains, target);
+  m.data = target->data;
+  return m;
 }
 
 void check(const MethodOptions& o, const nn::Prior& prior) {

@@ -46,6 +46,8 @@ struct Method {
   std::function<Eigen::MatrixXd(const std::function<void()>& step_done)> run;
   std::function<void(std::int64_t chains)> few; // one evaluation, to time it
   std::function<Diagnostics()> diagnose = [] { return Diagnostics{}; }; // after the run
+  // What draws are compared with, of x with the free parameters below; none of cla-diagonal.
+  std::shared_ptr<const WhitenedData> data = nullptr;
 };
 
 // sampler: euler-maruyama or heun. `chains.steps` is taken as it is.

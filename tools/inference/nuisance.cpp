@@ -17,6 +17,15 @@ double NuisancePrior::value(double u) const {
   return low + (high - low) * 0.5 * std::erfc(-u / std::numbers::sqrt2);
 }
 
+double NuisancePrior::u_of(double v) const {
+  double below = -8, above = 8;
+  for (int halving = 0; halving < 60; ++halving) {
+    const double middle = 0.5 * (below + above);
+    (value(middle) < v ? below : above) = middle;
+  }
+  return above;
+}
+
 double NuisancePrior::slope(double u) const {
   if (error > 0) return std::abs(error * u) < 0.5 * (high - low) ? error : 0;
   return (high - low) * std::exp(-0.5 * u * u) / std::sqrt(2 * std::numbers::pi);

@@ -18,6 +18,7 @@ struct NuisancePrior {
   double error = 0;                     // of a Gaussian prior; 0: even
 
   double value(double u) const;
+  double u_of(double value) const; // the way back; at most 8 from 0
   double slope(double u) const; // dvalue/du
 };
 

@@ -4,6 +4,7 @@
 #include "engine/random.hpp"
 #include "physics/cosmology.hpp"
 #include "tools/galaxy/mock_galaxy.hpp"
+#include "tools/inference/chain_numbers.hpp"
 #include "tools/inference/exact_mixture.hpp"
 #include "tools/inference/most_probable.hpp"
 #include "tools/quality/coverage.hpp"
@@ -31,27 +32,35 @@ std::uint64_t seed_of(const MockInputs& in, std::int64_t mock, Use use) {
   return std::uint64_t(words.word[0]) << 24 | words.word[1] >> 8; // below 2^56
 }
 
-// A mock, and draws from its posterior. All x are [L, 2].
+// A mock's data, and draws from its posterior. All x are [L, 2], above u of A_V where it is fitted.
 struct Drawn {
-  std::unique_ptr<const MockGalaxy> galaxy;
-  std::optional<LinearData> linear; // of the exact control
+  std::shared_ptr<const WhitenedData> data;
   VectorXd truth;
   MatrixXd posterior; // [D, draws]
   Diagnostics diagnostics;
-
-  const WhitenedData& data() const {
-    if (linear) return *linear;
-    return galaxy->data;
-  }
 };
 
-std::unique_ptr<const MockGalaxy> observe(const MockInputs& in, const MockOptions& o,
-                                          const physics::Nuisance& nuisance,
-                                          const VectorXd& history, std::int64_t mock) {
+MockGalaxy observe(const MockInputs& in, const MockOptions& o, const physics::Nuisance& nuisance,
+                   const VectorXd& history, std::int64_t mock) {
   const Stream noise{
       .seed = in.seed, .purpose = Purpose::observation_noise, .object = std::uint32_t(mock)};
-  return std::make_unique<const MockGalaxy>(in.grid, in.bins, nuisance, in.wavelength_angstrom,
-                                            history, o.snr, noise, in.prior.normalization);
+  return {in.grid, in.bins, nuisance, in.wavelength_angstrom,
+          history, o.snr,   noise,    in.prior.normalization};
+}
+
+std::shared_ptr<const WhitenedData> compressed(const MockInputs& in, const MockGalaxy& galaxy) {
+  return std::make_shared<const CompressedSpectrum>(galaxy.model, in.grid.log_z_zsun,
+                                                    galaxy.likelihood, in.prior.normalization);
+}
+
+// Histories, and a row of A_V where it is fitted, as x.
+MatrixXd variables_with_dust(const MockInputs& in, const MatrixXd& rows) {
+  const Index D = Index(in.prior.normalization.mean.size());
+  MatrixXd x(rows.rows(), rows.cols());
+  x.topRows(D) = variables_of(rows.topRows(D), in.prior.normalization);
+  x.bottomRows(rows.rows() - D) =
+      rows.bottomRows(rows.rows() - D).unaryExpr([&](double a_v) { return in.a_v.u_of(a_v); });
+  return x;
 }
 
 // Draws of the network, as histories.
@@ -73,14 +82,23 @@ VectorXd true_history(const MockInputs& in, const MockOptions& o, std::int64_t m
 Drawn by_method(const MockInputs& in, const MockOptions& o, const physics::Nuisance& nuisance,
                 std::int64_t mock) {
   const VectorXd history = true_history(in, o, mock);
-  Drawn d{observe(in, o, nuisance, history, mock), {}, {}, {}, {}};
+  const MockGalaxy galaxy = observe(in, o, nuisance, history, mock);
+  Posterior posterior{
+      in.prior, galaxy.model, in.grid.log_z_zsun, galaxy.likelihood, {}, [&](const auto& other) {
+        return physics::GalaxyModel(in.grid, in.bins, other,
+                                    physics::spectrograph(in.wavelength_angstrom));
+      }};
+  VectorXd truth = history;
+  if (o.fit_a_v) {
+    posterior.free.push_back(in.a_v);
+    truth.conservativeResize(history.size() + 1);
+    truth[history.size()] = nuisance.a_v;
+  }
   const Method method = posterior_method(
-      {in.prior, d.galaxy->model, in.grid.log_z_zsun, d.galaxy->likelihood, {}, {}}, o.method,
-      {.count = o.draws, .seed = seed_of(in, mock, Use::posterior)});
-  d.truth = variables_of(history, in.prior.normalization);
-  d.posterior = variables_of(method.run([] {}).topRows(history.size()), in.prior.normalization);
-  d.diagnostics = method.diagnose();
-  return d;
+      posterior, o.method, {.count = o.draws, .seed = seed_of(in, mock, Use::posterior)});
+  const MatrixXd draws = method.run([] {}); // rows of a noise model, if any, come last
+  return {method.data ? method.data : compressed(in, galaxy), variables_with_dust(in, truth),
+          variables_with_dust(in, draws.topRows(truth.size())), method.diagnose()};
 }
 
 // The mixture is the prior, and S is linear: that of a mock of the prior's mean history, there.
@@ -88,22 +106,27 @@ Drawn exactly(const MockInputs& in, const MockOptions& o, const physics::Nuisanc
               std::int64_t mock) {
   const VectorXd mean = VectorXd::Zero(in.mixture->dimension());
   const auto h = nn::history_of({mean.data(), std::size_t(mean.size())}, in.prior.normalization, 2);
-  Drawn d{observe(in, o, nuisance, VectorXd::Map(h.data(), mean.size()), mock), {}, {}, {}, {}};
-  d.truth = draws_of(*in.mixture, 1, seed_of(in, mock, Use::truth));
-  const MatrixXd a = d.galaxy->data.jacobian(mean);
+  const MockGalaxy galaxy = observe(in, o, nuisance, VectorXd::Map(h.data(), mean.size()), mock);
+  const VectorXd truth = draws_of(*in.mixture, 1, seed_of(in, mock, Use::truth));
+  const MatrixXd a = compressed(in, galaxy)->jacobian(mean);
   const Stream noise{.seed = seed_of(in, mock, Use::truth), .purpose = Purpose::observation_noise};
-  VectorXd y = a * d.truth;
+  VectorXd y = a * truth;
   for (Index i = 0; i < y.size(); ++i) y[i] += noise.normal(std::uint64_t(i));
-  d.linear.emplace(a, y);
-  d.posterior =
-      draws_of(exact_posterior(*in.mixture, *d.linear), o.draws, seed_of(in, mock, Use::posterior));
-  return d;
+  const auto data = std::make_shared<const LinearData>(a, y);
+  return {data, truth,
+          draws_of(exact_posterior(*in.mixture, *data), o.draws,
+                   seed_of(in, mock, Use::posterior)),
+          {}};
 }
 
 MatrixXd draws_of_prior(const MockInputs& in, const MockOptions& o, std::int64_t mock) {
   const std::uint64_t seed = seed_of(in, mock, Use::prior);
   if (o.exact()) return draws_of(*in.mixture, o.draws, seed);
-  return variables_of(histories_of_prior(in, o.draws, seed), in.prior.normalization);
+  const MatrixXd x = variables_of(histories_of_prior(in, o.draws, seed), in.prior.normalization);
+  if (!o.fit_a_v) return x;
+  MatrixXd with_dust(x.rows() + 1, x.cols());
+  with_dust << x, chain_normals(1, 0, x.cols(), seed, 1, Purpose::sampler_start);
+  return with_dust;
 }
 
 // Draws made wrong on purpose.
@@ -160,26 +183,25 @@ double formed_msun(const MockInputs& in, const VectorXd& history) {
 }
 
 MockShape shape_of(const MockInputs& in, const MockOptions& o) {
-  return {std::int64_t(mock_quantities().size()), o.draws, in.bins.count()};
+  return {std::int64_t(mock_quantities().size()) + o.fit_a_v, o.draws, in.bins.count()};
 }
 
 CoveredMock run_mock(const MockInputs& in, const MockOptions& o, std::int64_t mock) {
   const Stream geometry{.seed = seed_of(in, mock, Use::geometry)};
-  const auto between = [&](const std::pair<double, double>& range, std::uint64_t element) {
-    return range.first + (range.second - range.first) * geometry.uniform(element);
-  };
+  const auto [nearest, farthest] = in.redshift;
   CoveredMock m;
   m.history = in.rows.empty() ? mock : in.rows[std::size_t(mock)];
-  m.redshift = between(in.redshift, 0);
-  m.a_v = between(in.a_v, 1);
+  m.redshift = nearest + (farthest - nearest) * geometry.uniform(0);
+  m.a_v = in.a_v.low + (in.a_v.high - in.a_v.low) * geometry.uniform(1);
   const physics::Nuisance nuisance{.a_v = m.a_v, .redshift = m.redshift};
   const auto start = std::chrono::steady_clock::now();
   const Drawn d = o.exact() ? exactly(in, o, nuisance, mock) : by_method(in, o, nuisance, mock);
   m.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  m.data_size = d.data().size();
+  m.data_size = d.data->size();
   const MatrixXd draws = planted(d.posterior, in, o, mock);
-  const VectorXd estimate = most_probable(d.data(), d.truth.size());
-  const QuantitiesOf quantities(in.prior.normalization, in.bins, m.redshift, d.data(), estimate);
+  const VectorXd estimate = most_probable(*d.data, d.truth.size());
+  const QuantitiesOf quantities(in.prior.normalization, in.bins, m.redshift, *d.data, estimate,
+                                o.fit_a_v ? std::optional(in.a_v) : std::nullopt);
   m.truth = quantities(d.truth);
   m.reference = quantities(estimate);
   for (Index s = 0; s < draws.cols(); ++s) {

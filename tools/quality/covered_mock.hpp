@@ -1,6 +1,6 @@
 // One mock of a coverage run: a galaxy of known history is observed, draws are made from its
-// posterior, and truth and draws are reduced to quantities. Redshift and dust are drawn and known
-// to the method. A mock depends on its number and the seed alone.
+// posterior, and truth and draws are reduced to quantities. Redshift and dust are drawn; the method
+// knows the redshift, and the dust or the range it is drawn from. A mock depends on its number and the seed alone.
 #pragma once
 
 #include "tools/files/coverage_file.hpp"
@@ -23,6 +23,7 @@ struct MockOptions {
   // is drawn from the prior's mixture, S is linearised at the mixture's mean
   // history (x = 0), and the draws are exact.
   std::string control = "none";
+  bool fit_a_v = false; // not of exact
   // The draws are made wrong: "widen" moves them 1.5 times as far from their mean, "narrow" 0.67
   // times, "shift" moves all by their standard deviation, "prior" takes draws of the prior instead.
   std::string plant = "none";
@@ -35,7 +36,8 @@ struct MockInputs {
   physics::SspGrid grid;
   physics::TimeBins bins;
   std::vector<double> wavelength_angstrom;
-  std::pair<double, double> redshift, a_v; // drawn evenly from these ranges
+  std::pair<double, double> redshift; // drawn evenly from this range
+  NuisancePrior a_v;                  // drawn, and fitted where asked for
   std::uint64_t seed = 0;
   std::vector<std::int64_t> rows;         // of the histories file; none of a control
   Eigen::MatrixXd histories;              // [2 bins, rows]

@@ -59,16 +59,17 @@ std::size_t place_of(const std::string& quantity) {
 }
 
 QuantitiesOf::QuantitiesOf(const nn::Normalization& normalization, const physics::TimeBins& bins,
-                           double redshift, const WhitenedData& data, const VectorXd& estimate)
+                           double redshift, const WhitenedData& data, const VectorXd& estimate,
+                           const std::optional<NuisancePrior>& a_v)
     : normalization_(normalization), observed_(physics::observe(bins, physics::age_gyr(redshift))),
-      derived_(bins, redshift), data_(data),
+      derived_(bins, redshift), data_(data), a_v_(a_v),
       directions_(leading_directions(data.jacobian(estimate))) {
   require_bins(bins, redshift);
 }
 
 VectorXd QuantitiesOf::history(const VectorXd& x) const {
-  const auto h = nn::history_of({x.data(), std::size_t(x.size())}, normalization_, 2);
-  return VectorXd::Map(h.data(), x.size());
+  const auto h = nn::history_of({x.data(), normalization_.mean.size()}, normalization_, 2);
+  return VectorXd::Map(h.data(), Index(h.size()));
 }
 
 double QuantitiesOf::floor(const VectorXd& history) const {
@@ -94,6 +95,7 @@ std::vector<double> QuantitiesOf::operator()(const VectorXd& x) const {
   values.push_back(log10_rate(d.sfr_100, least));
   values.push_back(-0.5 * data_.residual(x).squaredNorm());
   for (Index k = 0; k < directions; ++k) values.push_back(directions_.col(k).dot(x));
+  if (a_v_) values.push_back(a_v_->value(x[x.size() - 1]));
   return values;
 }
 

@@ -5,8 +5,10 @@
 
 #include "nn/variables.hpp"
 #include "physics/derived.hpp"
+#include "tools/inference/nuisance.hpp"
 #include "tools/inference/whitened_data.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,13 +17,14 @@ namespace lookback::tools {
 struct MockQuantity {
   std::string name, unit;
 };
-// In the order of the values below. The first `tarp_quantities` are mass, age, metallicity and the
-// rates of parts of the time, which together say most of a history.
+// Those of any mock, in the order of the values below; A_V comes after them where it is fitted. The
+// first `tarp_quantities` are mass, age, metallicity and the rates of parts of the time, which
+// together say most of a history.
 const std::vector<MockQuantity>& mock_quantities();
 inline constexpr std::size_t tarp_quantities = 11;
 std::size_t place_of(const std::string& quantity);
 
-// Values of histories x[L, 2] of one mock. Rates below a thousandth of the history's mean count as
+// Values of histories x[L, 2] of one mock, above u of A_V where that is fitted. Rates below a thousandth of the history's mean count as
 // that: no posterior needs to tell them from zero. All values are finite; a history without stars
 // has the mass 1 Msun, and age and metallicity 0.
 class QuantitiesOf {
@@ -30,7 +33,8 @@ public:
   // singular vectors of dS/dx there. Everything given must outlive the object. Errors: those of
   // require_bins.
   QuantitiesOf(const nn::Normalization& normalization, const physics::TimeBins& bins,
-               double redshift, const WhitenedData& data, const Eigen::VectorXd& estimate);
+               double redshift, const WhitenedData& data, const Eigen::VectorXd& estimate,
+               const std::optional<NuisancePrior>& a_v = {});
 
   std::vector<double> operator()(const Eigen::VectorXd& x) const;
 
@@ -47,6 +51,7 @@ private:
   physics::ObservedBins observed_;
   physics::DerivedModel derived_;
   const WhitenedData& data_;
+  std::optional<NuisancePrior> a_v_;
   Eigen::MatrixXd directions_; // [D, 3]
 };
 
