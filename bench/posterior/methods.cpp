@@ -3,7 +3,6 @@
 #include "nn/posterior.hpp"
 #include "nn/sampler.hpp"
 #include "tools/inference/chain_numbers.hpp"
-#include "tools/inference/langevin.hpp"
 
 namespace lookback::bench {
 
@@ -93,17 +92,6 @@ table_rows(const GaussianMixture& prior,
                       return sample_dkps(alone, *conditional, *m.data, 0, chains, {.levels = 50}).x;
                     }});
   }
-  rows.push_back({"dkps, jacobian, 20 levels, and 40 Langevin moves",
-                  [=](const CountingDenoiser& d, const MockData& m, std::int64_t chains) {
-                    JacobianConditional conditional(d);
-                    const MatrixXd x =
-                        sample_dkps(d, conditional, *m.data, 0, chains, {.levels = 20}).x;
-                    const LangevinOptions o{.moves = 40};
-                    std::vector<MatrixXd> c;
-                    for (Index n = 0; n < x.cols(); ++n)
-                      c.push_back(local_covariance(d, *m.data, x.col(n), o.sigma));
-                    return langevin_moves(d, *m.data, x, c, 0, o).x;
-                  }});
   rows.push_back(dkps("dkps, sigma^2/(1 + sigma^2) (daps)",
                       std::make_shared<IsotropicConditional>(prior.dimension()), 200));
   using enum Guidance;

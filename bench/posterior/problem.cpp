@@ -4,6 +4,7 @@
 #include "engine/random.hpp"
 #include "tools/files/ssp.hpp"
 #include "tools/galaxy/wavelength_grids.hpp"
+#include "tools/inference/history_at.hpp"
 #include "tools/prepare/analytic_ssp.hpp"
 #include "tools/prepare/synthetic.hpp"
 
@@ -43,11 +44,6 @@ std::vector<float> standardised_histories(Problem& p, std::uint64_t seed) {
   return x;
 }
 
-VectorXd history(const Problem& p, const VectorXd& x) {
-  const auto h = nn::history_of({x.data(), std::size_t(x.size())}, p.normalization, 2);
-  return VectorXd::Map(h.data(), Index(h.size()));
-}
-
 } // namespace
 
 MatrixXd normals(Index rows, Index cols, std::uint32_t object) {
@@ -65,7 +61,7 @@ Problem make_problem(const std::filesystem::path& ssp, Index components, std::ui
   p.fit_data =
       Eigen::MatrixXf::Map(x.data(), dimension, Index(x.size()) / dimension).cast<double>();
   p.prior = fit_mixture(p.fit_data, components, seed);
-  const VectorXd at_mean = history(p, VectorXd::Zero(dimension));
+  const VectorXd at_mean = history_at(VectorXd::Zero(dimension), p.normalization);
   const MatrixXd flux = p.model->value(at_mean);
   p.noise = flux.mean() / snr;
   const MatrixXd j = p.model->jacobian(at_mean);
@@ -92,7 +88,7 @@ LinearData compressed(const LinearData& data) {
 
 NonlinearMock nonlinear_mock(const Problem& p, std::uint32_t object) {
   NonlinearMock mock{draws_of(*p.prior, 1, 1000 + object), {}, {}};
-  const MatrixXd flux = p.model->value(history(p, mock.truth));
+  const MatrixXd flux = p.model->value(history_at(mock.truth, p.normalization));
   Measurements measured;
   const VectorXd z = normals(flux.rows(), 1, 2000 + object);
   // Noise of the problem's typical galaxy: a truth's own would tell its flux.

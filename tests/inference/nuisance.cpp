@@ -44,11 +44,10 @@ struct Free {
     return all;
   }
   double chi2(const VectorXd& x) const {
-    const auto h = nn::history_of({x.data(), std::size_t(2 * Observed::bins)}, o.normalization, 2);
     const physics::GalaxyModel model(
         o.grid, o.time, {free[0].value(x[x.size() - 2]), free[1].value(x[x.size() - 1]), 0},
         instrument);
-    return o.likelihood->chi2(model.value(VectorXd::Map(h.data(), Index(h.size()))))[0];
+    return o.likelihood->chi2(model.value(history_at(x, o.normalization)))[0];
   }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tests/physics/galaxies.hpp"
+#include "tools/inference/history_at.hpp"
 #include "tools/inference/whitened_data.hpp"
 
 #include <cmath>
@@ -34,11 +35,7 @@ struct Observed {
     likelihood.emplace(model, normalization, m);
   }
   Eigen::VectorXd x(unsigned seed) const { return uniform(2 * bins, 1, -1, 1, seed); }
-  Eigen::VectorXd history(unsigned seed) const {
-    const Eigen::VectorXd at = x(seed);
-    const auto h = nn::history_of({at.data(), std::size_t(at.size())}, normalization, 2);
-    return Eigen::VectorXd::Map(h.data(), 2 * bins);
-  }
+  Eigen::VectorXd history(unsigned seed) const { return tools::history_at(x(seed), normalization); }
 };
 
 } // namespace lookback::test

@@ -5,6 +5,7 @@
 #include "physics/cosmology.hpp"
 #include "tests/tools/files_helpers.hpp"
 #include "tests/tools/run_tool.hpp"
+#include "tools/inference/history_at.hpp"
 #include "tools/quality/coverage_tests.hpp"
 #include "tools/quality/mock_quantities.hpp"
 
@@ -119,7 +120,7 @@ TEST_CASE("x of a history is the way back from the history of x") {
   using Variable = nn::SfrVariable;
   for (const Variable variable : {Variable::linear, Variable::asinh}) {
     n.sfr = variable;
-    h = Eigen::VectorXd::Map(nn::history_of({x.data(), 128}, n, 2).data(), 128);
+    h = history_at(x, n);
     CHECK((variables_of(h, n).col(0) - x).cwiseAbs().maxCoeff() < 1e-4); // float32 of v up to 10
   }
 }

@@ -17,14 +17,9 @@ void add_method_options(Command& line, MethodOptions& o) {
       "network's own derivative (slow)");
   line.choice("--integrator", o.integrator, {"euler", "ancestral", "heun", "predictor-corrector"},
               "of tmpd, pigdm, cla and dps");
-  line.option(
-          "--langevin-moves", o.langevin.moves, "N",
-          "moves after the draws that leave the network's own posterior unchanged, with R-hat "
-          "and effective draws in the file; latent makes moves of its own, of this number or 50")
-      ->check(in_range(0, 1000000));
-  line.option("--langevin-sigma", o.langevin.sigma, "SIGMA",
-              "noise level of the density that these moves sample")
-      ->check(in_range(1e-4, 10.0));
+  line.option("--latent-moves", o.latent.moves, "N",
+              "of latent's chains, the first half of which is left out")
+      ->check(in_range(1, 1000000));
   line.flag("--jitter", o.noise.jitter,
             "draw a scale of all stated noise with the history, between 0.5 and 5");
   line.flag("--outliers", o.noise.outliers,

@@ -2,6 +2,7 @@
 
 #include "tools/inference/denoiser.hpp"
 #include "tools/inference/dkps.hpp"
+#include "tools/inference/history_at.hpp"
 
 namespace lookback::tools {
 
@@ -17,8 +18,7 @@ Eigen::MatrixXd histories_in_batches(
     const Eigen::MatrixXd x = draw(first, count);
     histories.conservativeResize(x.rows(), o.count);
     for (Eigen::Index n = 0; n < count; ++n) {
-      const auto h = nn::history_of({x.col(n).data(), std::size_t(rows)}, prior.normalization, 2);
-      histories.col(first + n) << Eigen::VectorXd::Map(h.data(), rows),
+      histories.col(first + n) << history_at(x.col(n), prior.normalization),
           x.col(n).tail(x.rows() - rows);
     }
   }

@@ -4,9 +4,9 @@
 //   eta' = sqrt(1 - b^2) eta + b w,  w ~ N(0, 1),
 // accepted with probability min(1, W'/W); it is refused where the way back from z' does not end at
 // z. A frame's coordinates end where the sheet is bent too far from it, so a chain has a few, made
-// at points that it passed in the first half of the moves, and uses them in turn. Langevin's moves
-// of z itself, with the metric (1 + J^T J)^-1, were left with steps of 1/1000 of the posterior's
-// width for a spectrum of S/N 50; here b is near 1.
+// at points that it passed in the first half of the moves, and uses them in turn. Langevin's moves,
+// of z with the metric (1 + J^T J)^-1 or of x at a low noise level, have steps of 1/1000 of the
+// posterior's width for a spectrum of S/N 50; here b is near 1.
 #pragma once
 
 #include "tools/inference/latent_space.hpp"

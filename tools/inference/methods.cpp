@@ -1,7 +1,8 @@
 #include "tools/inference/methods.hpp"
 
-#include "tools/inference/latent.hpp"
-#include "tools/inference/whitened_data.hpp"
+#include "physics/derived.hpp"
+#include "tools/inference/chain_diagnostics.hpp"
+#include "tools/inference/history_at.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -90,97 +91,15 @@ struct Target {
 // Draws x [D, count] of chains `first` and following.
 using Draw = std::function<Eigen::MatrixXd(std::int64_t first, std::int64_t count)>;
 
-// Moves after the draws, and whether the chains they make have mixed.
-struct Moves {
-  std::string title = "Langevin moves", accepted_name = "langevin_accepted";
-  double accepted = 0;
-  // [quantity][chain][kept move]
-  std::vector<std::string> names{"log10_mass", "log_z", "log_likelihood"};
-  std::vector<std::vector<std::vector<double>>> followed{3};
-
-  void follow(const nn::Prior& prior, const Target& t, const Eigen::MatrixXd& x,
-              std::int64_t first) {
-    for (Eigen::Index n = 0; n < x.cols(); ++n) {
-      const auto h =
-          nn::history_of({x.col(n).data(), std::size_t(2 * prior.length)}, prior.normalization, 2);
-      const std::size_t bins = h.size() / 2;
-      double mass = 0, metals = 0;
-      for (std::size_t i = 0; i < bins; ++i) {
-        const double formed = h[i] * 1e9 * (prior.bin_edges_gyr[i + 1] - prior.bin_edges_gyr[i]);
-        mass += formed;
-        metals += formed * std::pow(10, h[bins + i]);
-      }
-      const double values[] = {std::log10(std::max(mass, 1.0)),
-                               std::log10(std::max(metals / mass, 1e-6)),
-                               -0.5 * t.data->residual(x.col(n)).squaredNorm()};
-      for (std::size_t q = 0; q < followed.size(); ++q) {
-        followed[q].resize(std::max(followed[q].size(), std::size_t(first + n + 1)));
-        followed[q][std::size_t(first + n)].push_back(values[q]);
-      }
-    }
-  }
-
-  Diagnostics diagnostics() const {
-    Diagnostics d{{{accepted_name, accepted}}, ""};
-    std::ostringstream sentence;
-    sentence << title << " accepted: " << std::round(100 * accepted) << " %";
-    for (std::size_t q = 0; q < names.size(); ++q) {
-      if (followed[q].size() < 2 || followed[q][0].size() < 4) continue;
-      const double r_hat = split_r_hat(followed[q]), ess = effective_draws(followed[q]);
-      d.attributes.emplace_back("r_hat_" + names[q], r_hat);
-      d.attributes.emplace_back("effective_draws_" + names[q], ess);
-      sentence << "; " << names[q] << ": R-hat " << r_hat << ", " << std::round(ess)
-               << " effective draws";
-    }
-    d.sentence = sentence.str();
-    return d;
-  }
-};
-
-// A method from how it draws; `steps` of its own a batch.
-Method with_moves(const Posterior& p, const MethodOptions& o, const ChainOptions& chains,
-                  std::shared_ptr<const Target> target, Method m,
-                  const std::function<Draw(const std::function<void()>& step_done)>& draw) {
-  if (o.langevin.moves == 0) {
-    m.run = [=, &prior = p.prior](auto& step_done) {
-      Eigen::MatrixXd draws = histories_in_batches(prior, chains, draw(step_done));
-      target->to_values(draws);
-      return draws;
-    };
-    return m;
-  }
-  const auto moves = std::make_shared<Moves>();
-  LangevinOptions langevin = o.langevin;
-  langevin.seed = chains.seed;
-  m.evaluations += 1 + 2 * langevin.moves;
-  m.steps += langevin.moves;
+// Draws the method's histories, batch by batch.
+void run_by(Method& m, const Posterior& p, const ChainOptions& chains,
+            const std::shared_ptr<const Target>& target,
+            const std::function<Draw(const std::function<void()>& step_done)>& draw) {
   m.run = [=, &prior = p.prior](auto& step_done) {
-    const Draw first_draw = draw(step_done);
-    Eigen::MatrixXd draws =
-        histories_in_batches(prior, chains, [&](std::int64_t first, std::int64_t count) {
-          const Eigen::MatrixXd x = first_draw(first, count);
-          std::vector<Eigen::MatrixXd> covariances;
-          for (Eigen::Index n = 0; n < count; ++n)
-            covariances.push_back(
-                local_covariance(target->denoiser(), *target->data, x.col(n), langevin.sigma));
-          const LangevinDraws moved = langevin_moves(
-              target->denoiser(), *target->data, x, covariances, first, langevin,
-              [&](const Eigen::MatrixXd& x) { moves->follow(prior, *target, x, first); },
-              step_done);
-          moves->accepted += moved.accepted * double(count) / double(chains.count);
-          return moved.x;
-        });
+    Eigen::MatrixXd draws = histories_in_batches(prior, chains, draw(step_done));
     target->to_values(draws);
     return draws;
   };
-  m.diagnose = [=, before = m.diagnose] {
-    Diagnostics all = before();
-    const Diagnostics more = moves->diagnostics();
-    all.attributes.insert(all.attributes.end(), more.attributes.begin(), more.attributes.end());
-    all.sentence += (all.sentence.empty() ? "" : "; ") + more.sentence;
-    return all;
-  };
-  return m;
 }
 
 Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& chains,
@@ -217,7 +136,7 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
                         {"pull_last_level", levels->back().pull}},
                        sentence.str()};
   };
-  return with_moves(p, o, chains, target, m, [=](const auto& step_done) -> Draw {
+  run_by(m, p, chains, target, [=](const auto& step_done) -> Draw {
     return [=](std::int64_t first, std::int64_t count) {
       const DkpsDraws draws = sample_dkps(target->denoiser(), *conditional, *target->data, first,
                                           count, options, step_done, noise.get());
@@ -231,6 +150,7 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
       return all;
     };
   });
+  return m;
 }
 
 Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOptions& chains,
@@ -252,12 +172,44 @@ Method by_guidance(const Posterior& p, const MethodOptions& o, const ChainOption
         {{"data_dimensions", std::int64_t(target->data->size())}, {"integrator", o.integrator}},
         ""};
   };
-  return with_moves(p, o, chains, target, m, [=](const auto& step_done) -> Draw {
+  run_by(m, p, chains, target, [=](const auto& step_done) -> Draw {
     return [=](std::int64_t first, std::int64_t count) {
       return sample_guided(target->denoiser(), *target->data, first, count, options, step_done);
     };
   });
+  return m;
 }
+
+// What is followed along the chains of latent, to see whether they have met.
+struct Followed {
+  double accepted = 0;
+  // [quantity][chain][kept move]
+  std::vector<std::string> names{"log10_mass", "log_z", "log_likelihood"};
+  std::vector<std::vector<std::vector<double>>> values{3};
+
+  void add(std::size_t chain, const std::vector<double>& now) {
+    for (std::size_t q = 0; q < names.size(); ++q) {
+      values[q].resize(std::max(values[q].size(), chain + 1));
+      values[q][chain].push_back(now[q]);
+    }
+  }
+
+  Diagnostics diagnostics() const {
+    Diagnostics d{{{"latent_accepted", accepted}}, ""};
+    std::ostringstream sentence;
+    sentence << "latent moves accepted: " << std::round(100 * accepted) << " %";
+    for (std::size_t q = 0; q < names.size(); ++q) {
+      if (values[q].size() < 2 || values[q][0].size() < 4) continue;
+      const double r_hat = split_r_hat(values[q]), ess = effective_draws(values[q]);
+      d.attributes.emplace_back("r_hat_" + names[q], r_hat);
+      d.attributes.emplace_back("effective_draws_" + names[q], ess);
+      sentence << "; " << names[q] << ": R-hat " << r_hat << ", " << std::round(ess)
+               << " effective draws";
+    }
+    d.sentence = sentence.str();
+    return d;
+  }
+};
 
 // Starts from draws by dkps.
 Method by_latent(const Posterior& p, const MethodOptions& o, const ChainOptions& chains,
@@ -268,10 +220,10 @@ Method by_latent(const Posterior& p, const MethodOptions& o, const ChainOptions&
       .sigma_max = sde.sigma_max, .sigma_min = sde.sigma_min, .seed = chains.seed};
   const auto map = std::make_shared<const FlowMap>(target->denoiser(), sde.sigma_max, sde.sigma_min,
                                                    chains.steps);
-  LatentOptions options{.seed = chains.seed};
-  if (o.langevin.moves > 0) options.moves = o.langevin.moves;
-  const auto moves =
-      std::make_shared<Moves>(Moves{.title = "latent moves", .accepted_name = "latent_accepted"});
+  LatentOptions options = o.latent;
+  options.seed = chains.seed;
+  const physics::DerivedModel derived({p.prior.bin_edges_gyr}, p.model.nuisance().redshift);
+  const auto followed = std::make_shared<Followed>();
   // A move of a spectrum at S/N 50 takes 28 images of the map, and vectors through it that cost as
   // much as 32.
   Method m{o.name,
@@ -282,24 +234,27 @@ Method by_latent(const Posterior& p, const MethodOptions& o, const ChainOptions&
   m.few = [=](std::int64_t count) {
     target->denoiser().mean(Eigen::MatrixXd::Zero(map->dimension(), count), 1);
   };
-  m.run = [=, &prior = p.prior](auto& step_done) {
-    const LatentSpace space(*map, *target->data);
-    Eigen::MatrixXd draws =
-        histories_in_batches(prior, chains, [&](std::int64_t first, std::int64_t count) {
-          const Eigen::MatrixXd x = sample_dkps(target->denoiser(), *conditional, *target->data,
-                                                first, count, start, step_done)
-                                        .x;
-          const LatentDraws moved = latent_moves(
-              space, space.start(x), first, options,
-              [&](const Eigen::MatrixXd& x) { moves->follow(prior, *target, x, first); },
-              step_done);
-          moves->accepted += moved.accepted * double(count) / double(chains.count);
-          return moved.x;
-        });
-    target->to_values(draws);
-    return draws;
-  };
-  m.diagnose = [=] { return moves->diagnostics(); };
+  run_by(m, p, chains, target, [=, &prior = p.prior](const auto& step_done) -> Draw {
+    const auto space = std::make_shared<const LatentSpace>(*map, *target->data);
+    return [=, &prior](std::int64_t first, std::int64_t count) {
+      const Eigen::MatrixXd x = sample_dkps(target->denoiser(), *conditional, *target->data, first,
+                                            count, start, step_done)
+                                    .x;
+      const auto follow = [&](const Eigen::MatrixXd& x) {
+        for (Eigen::Index n = 0; n < x.cols(); ++n) {
+          const auto d = derived(history_at(x.col(n), prior.normalization));
+          followed->add(std::size_t(first + n),
+                        {d.log10_mass_formed_msun, d.log_z_mass_weighted,
+                         -0.5 * target->data->residual(x.col(n)).squaredNorm()});
+        }
+      };
+      const LatentDraws moved =
+          latent_moves(*space, space->start(x), first, options, follow, step_done);
+      followed->accepted += moved.accepted * double(count) / double(chains.count);
+      return moved.x;
+    };
+  });
+  m.diagnose = [=] { return followed->diagnostics(); };
   return m;
 }
 
@@ -345,10 +300,8 @@ void check(const MethodOptions& o, const nn::Prior& prior) {
   require(o.name != "cla-diagonal" || prior.normalization.sfr == nn::SfrVariable::linear,
           "its star-formation rates are ", name_of(prior.normalization.sfr),
           ", with which --method cla-diagonal does not work; train a prior with --published");
-  require(o.name != "cla-diagonal" || o.langevin.moves == 0,
-          "--langevin-moves goes with the other methods, not with cla-diagonal");
-  require(!o.noise.any() || (o.name == "dkps" && o.langevin.moves == 0),
-          "--jitter and --outliers go with --method dkps, without --langevin-moves");
+  require(!o.noise.any() || o.name == "dkps",
+          "--jitter and --outliers go with --method dkps alone");
   require((o.name != "dkps" && o.name != "latent") || o.covariance != "mixture" || prior.mixture,
           "it holds no mixture; give --covariance jacobian, or train it with --mixture");
 }

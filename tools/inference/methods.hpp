@@ -7,7 +7,7 @@
 #include "tools/inference/chains.hpp"
 #include "tools/inference/dkps.hpp"
 #include "tools/inference/guided.hpp"
-#include "tools/inference/langevin.hpp"
+#include "tools/inference/latent.hpp"
 #include "tools/inference/nuisance_spectrum.hpp"
 #include "tools/inference/spectrum_likelihood.hpp"
 
@@ -24,9 +24,7 @@ struct MethodOptions {
   std::string covariance = "mixture", integrator = "ancestral";
   nn::DiagonalCla::Options cla;
   DkpsOptions dkps;
-  // After any method but cla-diagonal; its number of moves is that of latent's own, 0 their
-  // default.
-  LangevinOptions langevin{.moves = 0};
+  LatentOptions latent;
   NoiseOptions noise; // of dkps
 };
 

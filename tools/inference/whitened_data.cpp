@@ -1,6 +1,7 @@
 #include "tools/inference/whitened_data.hpp"
 
 #include "physics/metallicity.hpp"
+#include "tools/inference/history_at.hpp"
 
 #include <Eigen/Eigenvalues>
 
@@ -27,19 +28,15 @@ MatrixXd population_spectra(const physics::GalaxyModel& model, const VectorXd& l
   return spectra;
 }
 
-std::span<const double> numbers(const VectorXd& x) {
-  return {x.data(), std::size_t(x.size())};
-}
-
 } // namespace
 
 VectorXd Populations::spectrum(const MatrixXd& r, const VectorXd& x,
                                const nn::Normalization& normalization) const {
-  const std::vector<double> h = nn::history_of(numbers(x), normalization, 2);
+  const VectorXd h = history_at(x, normalization);
   VectorXd sum = VectorXd::Zero(r.rows());
   for (Index i = 0; i < formed; ++i) {
-    const double sfr = h[std::size_t(i)];
-    const auto at = physics::metallicity_nodes(h[std::size_t(bins + i)], log_z_nodes);
+    const double sfr = h[i];
+    const auto at = physics::metallicity_nodes(h[bins + i], log_z_nodes);
     sum += sfr * (1 - at.share) * r.col(at.lower * formed + i);
     sum += sfr * at.share * r.col(at.upper * formed + i);
   }
@@ -48,15 +45,16 @@ VectorXd Populations::spectrum(const MatrixXd& r, const VectorXd& x,
 
 MatrixXd Populations::derivative(const MatrixXd& r, const VectorXd& x,
                                  const nn::Normalization& normalization) const {
-  const std::vector<double> h = nn::history_of(numbers(x), normalization, 2);
+  const VectorXd h = history_at(x, normalization);
   MatrixXd j = MatrixXd::Zero(r.rows(), x.size()); // columns as h[C, L]
   for (Index i = 0; i < formed; ++i) {
-    const auto at = physics::metallicity_nodes(h[std::size_t(bins + i)], log_z_nodes);
+    const auto at = physics::metallicity_nodes(h[bins + i], log_z_nodes);
     const auto lower = r.col(at.lower * formed + i), upper = r.col(at.upper * formed + i);
     j.col(i) = (1 - at.share) * lower + at.share * upper;
-    j.col(bins + i) = h[std::size_t(i)] * at.slope * (upper - lower);
+    j.col(bins + i) = h[i] * at.slope * (upper - lower);
   }
-  const nn::HistoryDerivative d = nn::history_derivative(numbers(x), normalization, 2);
+  const nn::HistoryDerivative d =
+      nn::history_derivative({x.data(), std::size_t(x.size())}, normalization, 2);
   VectorXd along = VectorXd::Zero(r.rows());
   if (!d.along.empty()) along = j * VectorXd::Map(d.along.data(), x.size());
   MatrixXd result(r.rows(), x.size()); // columns as x[L, C]

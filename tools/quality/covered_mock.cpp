@@ -6,6 +6,7 @@
 #include "tools/galaxy/mock_galaxy.hpp"
 #include "tools/inference/chain_numbers.hpp"
 #include "tools/inference/exact_mixture.hpp"
+#include "tools/inference/history_at.hpp"
 #include "tools/inference/most_probable.hpp"
 #include "tools/quality/coverage.hpp"
 #include "tools/quality/mock_quantities.hpp"
@@ -105,17 +106,17 @@ Drawn by_method(const MockInputs& in, const MockOptions& o, const physics::Nuisa
 Drawn exactly(const MockInputs& in, const MockOptions& o, const physics::Nuisance& nuisance,
               std::int64_t mock) {
   const VectorXd mean = VectorXd::Zero(in.mixture->dimension());
-  const auto h = nn::history_of({mean.data(), std::size_t(mean.size())}, in.prior.normalization, 2);
-  const MockGalaxy galaxy = observe(in, o, nuisance, VectorXd::Map(h.data(), mean.size()), mock);
+  const MockGalaxy galaxy =
+      observe(in, o, nuisance, history_at(mean, in.prior.normalization), mock);
   const VectorXd truth = draws_of(*in.mixture, 1, seed_of(in, mock, Use::truth));
   const MatrixXd a = compressed(in, galaxy)->jacobian(mean);
   const Stream noise{.seed = seed_of(in, mock, Use::truth), .purpose = Purpose::observation_noise};
   VectorXd y = a * truth;
   for (Index i = 0; i < y.size(); ++i) y[i] += noise.normal(std::uint64_t(i));
   const auto data = std::make_shared<const LinearData>(a, y);
-  return {data, truth,
-          draws_of(exact_posterior(*in.mixture, *data), o.draws,
-                   seed_of(in, mock, Use::posterior)),
+  return {data,
+          truth,
+          draws_of(exact_posterior(*in.mixture, *data), o.draws, seed_of(in, mock, Use::posterior)),
           {}};
 }
 

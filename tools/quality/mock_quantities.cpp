@@ -2,6 +2,7 @@
 
 #include "engine/error.hpp"
 #include "physics/cosmology.hpp"
+#include "tools/inference/history_at.hpp"
 
 #include <Eigen/Eigenvalues>
 
@@ -67,11 +68,6 @@ QuantitiesOf::QuantitiesOf(const nn::Normalization& normalization, const physics
   require_bins(bins, redshift);
 }
 
-VectorXd QuantitiesOf::history(const VectorXd& x) const {
-  const auto h = nn::history_of({x.data(), normalization_.mean.size()}, normalization_, 2);
-  return VectorXd::Map(h.data(), Index(h.size()));
-}
-
 double QuantitiesOf::floor(const VectorXd& history) const {
   const double formed_mass =
       history.head(observed_.count()).cwiseMax(0.0).dot(observed_.duration_gyr);
@@ -79,7 +75,7 @@ double QuantitiesOf::floor(const VectorXd& history) const {
 }
 
 std::vector<double> QuantitiesOf::operator()(const VectorXd& x) const {
-  const VectorXd h = history(x);
+  const VectorXd h = history_at(x, normalization_);
   const double least = floor(h);
   const physics::DerivedQuantities d = derived_(h);
   const auto finite = [](double value) { return std::isfinite(value) ? value : 0.0; };
@@ -100,7 +96,7 @@ std::vector<double> QuantitiesOf::operator()(const VectorXd& x) const {
 }
 
 std::vector<double> QuantitiesOf::bin_values(const VectorXd& x) const {
-  const VectorXd h = history(x);
+  const VectorXd h = history_at(x, normalization_);
   const double least = floor(h);
   std::vector<double> values(h.begin(), h.end());
   for (Index bin = 0; bin < observed_.count(); ++bin)

@@ -24,9 +24,9 @@ const std::vector<MockQuantity>& mock_quantities();
 inline constexpr std::size_t tarp_quantities = 11;
 std::size_t place_of(const std::string& quantity);
 
-// Values of histories x[L, 2] of one mock, above u of A_V where that is fitted. Rates below a thousandth of the history's mean count as
-// that: no posterior needs to tell them from zero. All values are finite; a history without stars
-// has the mass 1 Msun, and age and metallicity 0.
+// Values of histories x[L, 2] of one mock, above u of A_V where that is fitted. Rates below a
+// thousandth of the history's mean count as that: no posterior needs to tell them from zero. All
+// values are finite; a history without stars has the mass 1 Msun, and age and metallicity 0.
 class QuantitiesOf {
 public:
   // `estimate` is a function of the data, never of the truth: x is projected on the first right
@@ -44,7 +44,6 @@ public:
   Eigen::Index formed() const { return observed_.formed; }
 
 private:
-  Eigen::VectorXd history(const Eigen::VectorXd& x) const;
   double floor(const Eigen::VectorXd& history) const; // Msun/yr
 
   const nn::Normalization& normalization_;
