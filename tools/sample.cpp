@@ -133,9 +133,11 @@ void sample(Options& o, CommandLine& line) {
     return predict(method, o.chains, posterior ? galaxy->model->outputs() : 0, seconds_since(start),
                    log);
 
+  const double prepared = seconds_since(start);
   const std::int64_t batches = (o.chains.count + o.chains.batch - 1) / o.chains.batch;
   Progress progress(log, method.steps * batches, "sampling");
   Eigen::MatrixXd draws = method.run([&] { progress.advance(); });
+  const double drawn = seconds_since(start);
   if (o.keep_best) {
     draws = nearest(draws, *o.keep_best, *galaxy, *likelihood);
     log.say("sample: kept the ", *o.keep_best, " draws nearest to the data of ", o.chains.count,
@@ -176,7 +178,10 @@ void sample(Options& o, CommandLine& line) {
   if (!said.sentence.empty()) log.say("sample: ", said.sentence);
   samples.attributes.emplace_back("wall_seconds", seconds_since(start));
   write_samples(output, samples);
-  log.say("sample: ", o.output.string(), " written after ", duration_text(seconds_since(start)));
+  const double written = seconds_since(start);
+  log.say("sample: ", o.output.string(), " written after ", duration_text(written), ": ",
+          duration_text(prepared), " reading and preparing, ", duration_text(drawn - prepared),
+          " sampling, ", duration_text(written - drawn), " quantities, spectra and file");
 }
 
 } // namespace

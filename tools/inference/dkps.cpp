@@ -3,6 +3,7 @@
 #include "engine/parallel.hpp"
 #include "tools/inference/peak.hpp"
 
+#include <chrono>
 #include <cmath>
 
 namespace lookback::tools {
@@ -12,6 +13,8 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 Peak::Point propose(const std::vector<Peak>& peaks, const VectorXd& share, ChainNumbers& numbers) {
   const double u = numbers.uniform();
@@ -112,8 +115,10 @@ DkpsDraws sample_dkps(const Denoiser& denoiser, ConditionalPrior& conditional,
     return noise && draws.noise[std::size_t(n)].data ? *draws.noise[std::size_t(n)].data : data;
   };
   for (std::size_t k = 0; k < sigma.size(); ++k) {
-    draws.x = draws_given(conditional, data_of, x_t, denoiser.mean(x_t, sigma[k]), k, sigma[k],
-                          first, o, &draws.levels[k]);
+    const auto start = Clock::now();
+    const MatrixXd mean = denoiser.mean(x_t, sigma[k]);
+    draws.network_seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    draws.x = draws_given(conditional, data_of, x_t, mean, k, sigma[k], first, o, &draws.levels[k]);
     if (noise)
       parallel_for(count, [&](std::int64_t n) {
         ChainNumbers numbers(o.seed, first + n, std::int64_t(k), Purpose::posterior_noise);

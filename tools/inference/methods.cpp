@@ -113,7 +113,11 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   options.sigma_min = p.prior.sde.sigma_min;
   options.levels = chains.steps;
   options.seed = chains.seed;
-  const auto levels = std::make_shared<std::vector<LevelReport>>(std::size_t(chains.steps));
+  struct Report {
+    std::vector<LevelReport> levels;
+    double network_seconds = 0;
+  };
+  const auto report = std::make_shared<Report>(Report{std::vector<LevelReport>(chains.steps)});
   Method m{o.name, chains.steps, chains.steps, {}, {}};
   m.few = [=](std::int64_t count) { // the two ends of the levels: half a level each
     DkpsOptions few = options;
@@ -122,18 +126,21 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
                 noise.get());
   };
   m.diagnose = [=] {
+    const std::vector<LevelReport>& levels = report->levels;
     double least = 1;
-    for (const LevelReport& level : *levels) least = std::min(least, level.accepted);
+    for (const LevelReport& level : levels) least = std::min(least, level.accepted);
     std::ostringstream sentence;
-    sentence << "Metropolis moves accepted: " << std::round(100 * levels->front().accepted)
-             << " % at the first noise level, " << std::round(100 * levels->back().accepted)
-             << " % at the last, where the data pull at the prior by " << levels->back().pull
-             << " a number";
+    sentence << "Metropolis moves accepted: " << std::round(100 * levels.front().accepted)
+             << " % at the first noise level, " << std::round(100 * levels.back().accepted)
+             << " % at the last, where the data pull at the prior by " << levels.back().pull
+             << " a number; the network took " << std::round(10 * report->network_seconds) / 10
+             << " s";
     return Diagnostics{{{"data_dimensions", std::int64_t(target->data->size())},
                         {"covariance", o.covariance},
-                        {"acceptance_last_level", levels->back().accepted},
+                        {"acceptance_last_level", levels.back().accepted},
                         {"acceptance_least", least},
-                        {"pull_last_level", levels->back().pull}},
+                        {"pull_last_level", levels.back().pull},
+                        {"network_seconds", report->network_seconds}},
                        sentence.str()};
   };
   run_by(m, p, chains, target, [=](const auto& step_done) -> Draw {
@@ -141,10 +148,11 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
       const DkpsDraws draws = sample_dkps(target->denoiser(), *conditional, *target->data, first,
                                           count, options, step_done, noise.get());
       const double share = double(count) / double(chains.count);
-      for (std::size_t i = 0; i < levels->size(); ++i) {
-        (*levels)[i].accepted += draws.levels[i].accepted * share;
-        (*levels)[i].pull += draws.levels[i].pull * share;
+      for (std::size_t i = 0; i < draws.levels.size(); ++i) {
+        report->levels[i].accepted += draws.levels[i].accepted * share;
+        report->levels[i].pull += draws.levels[i].pull * share;
       }
+      report->network_seconds += draws.network_seconds;
       Eigen::MatrixXd all(draws.x.rows() + Eigen::Index(names_of(o.noise).size()), count);
       all << draws.x, values_of(o.noise, draws.noise);
       return all;
