@@ -16,20 +16,31 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Peak::Point propose(const std::vector<Peak>& peaks, const VectorXd& share, ChainNumbers& numbers) {
-  const double u = numbers.uniform();
-  std::size_t k = 0;
-  for (double sum = share[0]; k + 1 < peaks.size() && u > sum; sum += share[Index(++k)]) {
-  }
-  return peaks[k].propose(numbers);
-}
-
 struct OneDraw {
   int accepted = 0; // moves
   double pull = 0;  // of the peak with the largest share
 };
 
-VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers& numbers, OneDraw& report) {
+// One of the peaks by its share, a point of it, and a number that decides whether a chain moves
+// there.
+struct Proposal {
+  double decision;
+  Peak::Point point;
+
+  Proposal(const std::vector<Peak>& peaks, const VectorXd& share, ChainNumbers numbers)
+      : decision(numbers.uniform()), point(peak(peaks, share, numbers.uniform()).propose(numbers)) {
+  }
+
+  static const Peak& peak(const std::vector<Peak>& peaks, const VectorXd& share, double u) {
+    std::size_t k = 0;
+    for (double sum = share[0]; k + 1 < peaks.size() && u > sum; sum += share[Index(++k)]) {
+    }
+    return peaks[k];
+  }
+};
+
+// Proposal m has the numbers of object m, whatever the others took: a device makes all at once.
+VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers numbers, OneDraw& report) {
   VectorXd share(Index(peaks.size()));
   for (std::size_t k = 0; k < peaks.size(); ++k) share[Index(k)] = peaks[k].log_evidence();
   share = (share.array() - share.maxCoeff()).exp();
@@ -37,13 +48,15 @@ VectorXd draw(const std::vector<Peak>& peaks, int moves, ChainNumbers& numbers, 
   share.maxCoeff(&likeliest);
   report.pull = peaks[std::size_t(likeliest)].pull();
   share /= share.sum();
-  Peak::Point at = propose(peaks, share, numbers);
-  for (int move = 0; move < moves; ++move) {
-    const Peak::Point other = propose(peaks, share, numbers);
-    const double u = numbers.uniform();
+  Peak::Point at = Proposal(peaks, share, numbers).point;
+  for (int move = 1; move <= moves; ++move) {
+    numbers.stream.object = std::uint32_t(move);
+    const Proposal to(peaks, share, numbers);
     // A first point where the density is not finite is left for any other.
-    if (!(std::log(u) < other.log_ratio - at.log_ratio || !std::isfinite(at.log_ratio))) continue;
-    at = other;
+    if (!(std::log(to.decision) < to.point.log_ratio - at.log_ratio ||
+          !std::isfinite(at.log_ratio)))
+      continue;
+    at = to.point;
     ++report.accepted;
   }
   return at.x;
@@ -59,7 +72,7 @@ MatrixXd draws_given(ConditionalPrior& conditional, const DataOfChain& data, con
   MatrixXd x(x_t.rows(), x_t.cols());
   std::vector<OneDraw> reports{std::size_t(x_t.cols())};
   parallel_for(x_t.cols(), [&](std::int64_t n) {
-    ChainNumbers numbers(o.seed, first + n, std::int64_t(level), Purpose::posterior_draw);
+    const ChainNumbers numbers(o.seed, first + n, std::int64_t(level), Purpose::posterior_draw);
     const auto parts = conditional.parts(x_t.col(n), sigma, mean.col(n));
     std::vector<Peak> peaks;
     for (const ConditionalPart& part : parts) peaks.emplace_back(data(n), part, o.newton_steps);

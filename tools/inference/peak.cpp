@@ -1,10 +1,10 @@
 #include "tools/inference/peak.hpp"
 
 #include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
 #include <Eigen/LU>
 
 #include <cmath>
+#include <optional>
 
 namespace lookback::tools {
 
@@ -18,7 +18,8 @@ constexpr double negligible = 1e-3;     // of a log density
 constexpr double shortest_step = 1e-3;  // of Newton's
 constexpr double least_strength = 1e-3; // below, the data say nothing
 constexpr double tolerance = 1e-4;      // of a coordinate of standard deviation 1
-constexpr int most_steps = 30;
+constexpr double slow = 0.25;           // a step of an old slope leaves more: take a new one
+constexpr int most_steps = 50;
 
 // ln |product of all values|.
 double log_product(const VectorXd& values) {
@@ -62,59 +63,81 @@ MatrixXd Peak::climb(int newton_steps) {
   }
 }
 
+// Rows of a large matrix hold much of each other, so V of one Cholesky factor would lose its right
+// angles to rounding; a second one restores them (Fukaya et al. 2014, CholeskyQR2).
 void Peak::straighten(const MatrixXd& j) {
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(j * j.transpose());
-  const Index k = (eigen.eigenvalues().array() > least_strength * least_strength).count();
-  strength_ = eigen.eigenvalues().tail(k).cwiseSqrt();
-  width_ = (1 + strength_.array().square()).sqrt();
-  data_axes_ = eigen.eigenvectors().rightCols(k);
-  latent_ = j.transpose() * data_axes_ * strength_.cwiseInverse().asDiagonal();
+  const Eigen::LDLT<MatrixXd> ldlt(j *
+                                   j.transpose()); // takes the longest row that is left, in turn
+  const Index k = (ldlt.vectorD().array() > least_strength * least_strength).count();
+  const MatrixXd rows = (ldlt.transpositionsP() * j).topRows(k);
+  const MatrixXd nearly = ldlt.matrixLDLT()
+                              .topLeftCorner(k, k)
+                              .triangularView<Eigen::UnitLower>()
+                              .solve(rows)
+                              .rowwise()
+                              .normalized();
+  latent_ = (nearly * nearly.transpose()).llt().matrixL().solve(nearly).transpose();
   latent_x_ = part_.factor->triangularView<Eigen::Lower>() * latent_;
+  data_by_latent_ = j * latent_;
+  MatrixXd square = MatrixXd::Identity(k, k);
+  square.selfadjointView<Eigen::Lower>().rankUpdate(data_by_latent_.transpose());
+  width_ = square.llt().matrixL();
 }
 
 double Peak::log_evidence() const {
-  return std::log(part_.weight) - cost_ - log_product(width_);
+  return std::log(part_.weight) - cost_ - log_product(width_.diagonal());
 }
 
 VectorXd Peak::miss(const VectorXd& a, const VectorXd& residual, const VectorXd& along) const {
-  return (a - strength_.cwiseProduct(data_axes_.transpose() * residual)).cwiseQuotient(width_) -
+  return width_.triangularView<Eigen::Lower>().solve(a - data_by_latent_.transpose() * residual) -
          along;
 }
 
 MatrixXd Peak::slope(const VectorXd& x) const {
-  MatrixXd g = strength_.cwiseQuotient(width_).asDiagonal() *
-               (data_axes_.transpose() * (data_.jacobian(x) * latent_x_));
-  g.diagonal() += width_.cwiseInverse();
+  MatrixXd g = data_by_latent_.transpose() * (data_.jacobian(x) * latent_x_);
+  g.diagonal().array() += 1;
+  width_.triangularView<Eigen::Lower>().solveInPlace(g);
   return g;
 }
 
 Peak::Point Peak::propose(ChainNumbers& numbers) const {
-  const VectorXd z = numbers.normal(mode_.size()), along = numbers.normal(strength_.size());
+  using Slope = Eigen::PartialPivLU<MatrixXd>;
+  const VectorXd z = numbers.normal(mode_.size()), along = numbers.normal(width_.rows());
   const VectorXd across = z - latent_ * (latent_.transpose() * z), start = x(across);
-  VectorXd a = latent_.transpose() * mode_ + along.cwiseQuotient(width_);
+  std::optional<Slope> recent; // none: that at the maximum, W^T
+  bool fresh = false;          // `recent` is the slope at a
+  const auto step_to = [&](const VectorXd& off) -> VectorXd {
+    if (recent) return recent->solve(off);
+    return width_.triangularView<Eigen::Lower>().transpose().solve(off);
+  };
+  VectorXd a = latent_.transpose() * mode_ + step_to(along);
   VectorXd residual = data_.residual(start + latent_x_ * a), off = miss(a, residual, along);
   for (int step = 0; step < most_steps; ++step) {
-    const Eigen::PartialPivLU<MatrixXd> lu(slope(start + latent_x_ * a));
     const double before = off.squaredNorm();
     if (before < tolerance * tolerance) {
       const VectorXd e = across + latent_ * a;
+      const Slope here(slope(start + latent_x_ * a));
       const double proposed = -0.5 * (across.squaredNorm() + (along + off).squaredNorm()) +
-                              log_product(lu.matrixLU().diagonal()),
+                              log_product(here.matrixLU().diagonal()),
                    found = -0.5 * (e.squaredNorm() + residual.squaredNorm());
-      return {start + latent_x_ * a, found + cost_ + log_product(width_) - proposed};
+      return {start + latent_x_ * a, found + cost_ + log_product(width_.diagonal()) - proposed};
     }
-    const VectorXd towards = -lu.solve(off);
-    double length = 1;
-    for (; length > shortest_step; length /= 2) {
+    const VectorXd towards = step_to(-off);
+    bool moved = false;
+    for (double length = 1; length > shortest_step && !moved; length /= 2) {
       const VectorXd next = a + length * towards, r = data_.residual(start + latent_x_ * next),
                      still = miss(next, r, along);
-      if (!(still.squaredNorm() < before)) continue; // also where it is not a number
-      a = next;
-      residual = r;
-      off = still;
-      break;
+      moved = still.squaredNorm() < (fresh ? 1 : slow * slow) * before; // not where it is no number
+      if (moved) {
+        a = next;
+        residual = r;
+        off = still;
+      }
+      if (!fresh) break; // rather than shorten the step of another point's slope, take this one's
     }
-    if (length <= shortest_step) break;
+    if (!moved && fresh) break;
+    fresh = !moved;
+    if (fresh) recent.emplace(slope(start + latent_x_ * a));
   }
   return {mode(), -INFINITY};
 }

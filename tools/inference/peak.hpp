@@ -1,12 +1,13 @@
 // One Gaussian of the prior, N(m, L L^T), times the likelihood: in the coordinates e of x = m + L e
 // the density exp(-|e|^2/2 - |y - S(x)|^2/2), its maximum e*, and draws from about it.
 //
-// The data confine e to a thin curved sheet, which a Gaussian at e* leaves. With dS/de = U s V^T at
-// e*, the coordinates across = e - V V^T e and
-//   along = (V^T e - s U^T (y - S))/w,  w^2 = 1 + s^2,
+// The data confine e to a thin curved sheet, which a Gaussian at e* leaves. With dS/de = B V^T at
+// e*, V^T V = 1, and W W^T = 1 + B^T B, the coordinates across = e - V V^T e and
+//   along = W^-1 (V^T e - B^T (y - S))
 // straighten it (randomize-then-optimize: Bardsley et al. 2014, SIAM J. Sci. Comput. 36, A1895): a
 // proposal is the e of normal numbers across and along, found by Newton's method in the few
-// directions V. For linear S that is the Gaussian at e*, and the density itself.
+// directions V, with the slope of the last point that was not near enough to go by an older one's.
+// For linear S that is the Gaussian at e*, and the density itself.
 #pragma once
 
 #include "tools/inference/chain_numbers.hpp"
@@ -48,8 +49,9 @@ private:
   const ConditionalPart& part_;
   Eigen::VectorXd mode_; // e*
   double cost_;
-  Eigen::VectorXd strength_, width_;              // s and w, [k]
-  Eigen::MatrixXd data_axes_, latent_, latent_x_; // U, V and L V
+  Eigen::MatrixXd latent_, latent_x_; // V and L V, [D, k]
+  Eigen::MatrixXd data_by_latent_;    // B, [size, k]
+  Eigen::MatrixXd width_;             // W, [k, k], lower triangular
 };
 
 } // namespace lookback::tools
