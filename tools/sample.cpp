@@ -66,6 +66,13 @@ void tell_drawn(const Samples& samples, const std::string& name, Log& log) {
   }
 }
 
+// What the processor's threads do of it.
+std::string run_on_cpu(const Backend& backend, bool whole_on_device) {
+  if (backend.device() != Device::cpu && whole_on_device) return "";
+  return (backend.device() == Device::cpu ? " with " : ", all but the network with ") +
+         std::to_string(threads()) + " threads";
+}
+
 // `pixels`: of the spectra kept beside the draws, as float64 and float32.
 void predict(const Method& method, const ChainOptions& o, Eigen::Index pixels,
              double seconds_so_far, Log& log) {
@@ -127,8 +134,8 @@ void sample(Options& o, CommandLine& line) {
                 : prior_method(prior, o.sampler, o.chains);
   log.say("sample: ", o.chains.count, " draws from the ",
           posterior ? "posterior by " + method.name : std::string("prior"), ", ",
-          method.evaluations, " network evaluations each, on ", line.common().device, " with ",
-          threads(), " threads in ", o.precision);
+          method.evaluations, " network evaluations each, on ", line.common().device, " in ",
+          o.precision, run_on_cpu(backend, method.whole_on_device));
   if (line.common().dry_run)
     return predict(method, o.chains, posterior ? galaxy->model->outputs() : 0, seconds_since(start),
                    log);

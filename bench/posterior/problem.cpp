@@ -96,8 +96,8 @@ NonlinearMock nonlinear_mock(const Problem& p, std::uint32_t object) {
   measured.ivar.assign(measured.flux.size(), 1 / (p.noise * p.noise));
   measured.used.assign(measured.flux.size(), 1);
   mock.likelihood = std::make_unique<SpectrumLikelihood>(*p.model, p.normalization, measured);
-  mock.data = std::make_unique<CompressedSpectrum>(*p.model, p.grid.log_z_zsun, *mock.likelihood,
-                                                   p.normalization);
+  mock.data = std::make_unique<SpectrumData>(
+      compressed_spectrum(*p.model, p.grid.log_z_zsun, *mock.likelihood, p.normalization));
   return mock;
 }
 

@@ -4,8 +4,8 @@
 // mean history or whole.
 #pragma once
 
+#include "tools/inference/compressed_spectrum.hpp"
 #include "tools/inference/exact_mixture.hpp"
-#include "tools/inference/whitened_data.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -38,7 +38,7 @@ tools::LinearData compressed(const tools::LinearData& data);
 struct NonlinearMock {
   Eigen::VectorXd truth;
   std::unique_ptr<tools::SpectrumLikelihood> likelihood;
-  std::unique_ptr<tools::CompressedSpectrum> data;
+  std::unique_ptr<tools::SpectrumData> data;
 };
 NonlinearMock nonlinear_mock(const Problem& problem, std::uint32_t object);
 

@@ -131,7 +131,8 @@ TEST_CASE("an outlier is as probable as its residual and the fraction say") {
 
 TEST_CASE("chi2 under drawn noise is that of all pixels with that noise, but for a constant") {
   const Observed o(nn::SfrVariable::asinh);
-  const CompressedSpectrum data(o.model, o.grid.log_z_zsun, *o.likelihood, o.normalization);
+  const SpectrumData data =
+      compressed_spectrum(o.model, o.grid.log_z_zsun, *o.likelihood, o.normalization);
   PixelBasis pixels = data.pixels();
   CHECK((pixels.basis.transpose() * pixels.basis - MatrixXd::Identity(data.size(), data.size()))
             .cwiseAbs()

@@ -1,8 +1,10 @@
-#include "tools/inference/nuisance_spectrum.hpp"
+#include "tools/inference/nuisance.hpp"
 
 #include "tests/inference/gaussian_case.hpp"
 #include "tests/inference/observed_case.hpp"
 #include "tests/tools/files_helpers.hpp"
+#include "tools/inference/dkps.hpp"
+#include "tools/inference/nuisance_spectrum.hpp"
 
 #include <Eigen/Cholesky>
 #include <Eigen/LU>
@@ -28,14 +30,11 @@ struct Free {
       physics::spectrograph({o.wavelength.data(), std::size_t(o.wavelength.size())});
   std::vector<NuisancePrior> free{even_prior(&Parameter::a_v, 0, 2),
                                   gaussian_prior(&Parameter::redshift, 0.05, 1e-4)};
-  NuisanceSpectrum data{[this](const physics::Nuisance& n) {
-                          return physics::GalaxyModel(o.grid, o.time, n, instrument);
-                        },
-                        {0.3, 0.05, 0},
-                        free,
-                        o.grid.log_z_zsun,
-                        *o.likelihood,
-                        o.normalization};
+  SpectrumData data = nuisance_spectrum(
+      [this](const physics::Nuisance& n) {
+        return physics::GalaxyModel(o.grid, o.time, n, instrument);
+      },
+      {0.3, 0.05, 0}, free, o.grid.log_z_zsun, *o.likelihood, o.normalization);
 
   // A history like the one observed, A_V near the truth's, the redshift within its errors.
   VectorXd x(unsigned seed) const {

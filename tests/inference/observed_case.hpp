@@ -3,8 +3,8 @@
 #pragma once
 
 #include "tests/physics/galaxies.hpp"
+#include "tools/inference/compressed_spectrum.hpp"
 #include "tools/inference/history_at.hpp"
-#include "tools/inference/whitened_data.hpp"
 
 #include <cmath>
 

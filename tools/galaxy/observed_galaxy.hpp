@@ -7,7 +7,7 @@
 #include "tools/files/observation.hpp"
 #include "tools/files/photometry_table.hpp"
 #include "tools/galaxy/model_options.hpp"
-#include "tools/inference/nuisance.hpp"
+#include "tools/inference/nuisance_prior.hpp"
 #include "tools/inference/spectrum_likelihood.hpp"
 
 namespace lookback::tools {

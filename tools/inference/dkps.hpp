@@ -37,7 +37,7 @@ struct DkpsDraws {
   Eigen::MatrixXd x; // [D, chains]
   std::vector<LevelReport> levels;
   std::vector<ChainNoise> noise; // [chains] given x; none without a noise model
-  double network_seconds = 0;    // of the time that passed
+  double network_seconds = 0;    // of the time that passed; 0 on a GPU, where nothing waits for it
 };
 
 // sigma of every level: Karras et al. 2022, eq. 5 with rho = 7.

@@ -24,6 +24,9 @@ public:
   const Eigen::VectorXd& weight() const { return weight_; }
   const Eigen::MatrixXd& mean() const { return mean_; }
   Eigen::MatrixXd covariance(Eigen::Index k) const;
+  // Its eigenvectors and eigenvalues.
+  const Eigen::MatrixXd& basis(Eigen::Index k) const { return basis_[std::size_t(k)]; }
+  const Eigen::VectorXd& variance(Eigen::Index k) const { return variance_[std::size_t(k)]; }
   // Moments of the whole mixture.
   Eigen::VectorXd overall_mean() const { return mean_ * weight_; }
   Eigen::MatrixXd overall_covariance() const;

@@ -2,7 +2,9 @@
 
 #include "physics/derived.hpp"
 #include "tools/inference/chain_diagnostics.hpp"
+#include "tools/inference/dkps_on_device.hpp"
 #include "tools/inference/history_at.hpp"
+#include "tools/inference/nuisance.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -51,23 +53,17 @@ Method by_cla_diagonal(const Posterior& p, const MethodOptions& o, const ChainOp
 // What the methods on compressed data share; kept alive by the functions that use it.
 struct Target {
   std::vector<NuisancePrior> free;
-  std::shared_ptr<const WhitenedData> data;
-  const PixelBasis* pixels; // of these data, which keep it
+  std::shared_ptr<const SpectrumData> data;
   NetworkDenoiser network;
   std::unique_ptr<JointDenoiser> joint;
   std::optional<GaussianMixture> mixture;
 
   explicit Target(const Posterior& p) : free(p.free), network(p.prior) {
     const nn::Normalization& variables = p.prior.normalization;
-    const auto take = [&](auto spectrum) {
-      pixels = &spectrum->pixels();
-      data = std::move(spectrum);
-    };
-    if (free.empty())
-      take(std::make_unique<CompressedSpectrum>(p.model, p.log_z_nodes, p.likelihood, variables));
-    else
-      take(std::make_unique<NuisanceSpectrum>(p.model_at, p.model.nuisance(), free, p.log_z_nodes,
-                                              p.likelihood, variables));
+    data = std::make_shared<const SpectrumData>(
+        free.empty() ? compressed_spectrum(p.model, p.log_z_nodes, p.likelihood, variables)
+                     : nuisance_spectrum(p.model_at, p.model.nuisance(), free, p.log_z_nodes,
+                                         p.likelihood, variables));
     joint = std::make_unique<JointDenoiser>(network, more());
     if (p.prior.mixture) mixture = mixture_of(p.prior);
   }
@@ -107,7 +103,7 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   const auto conditional = target->conditional(o.covariance);
   std::shared_ptr<const NoiseModel> noise;
   if (o.noise.any())
-    noise = std::make_shared<const NoiseModel>(*target->data, *target->pixels, o.noise);
+    noise = std::make_shared<const NoiseModel>(*target->data, target->data->pixels(), o.noise);
   DkpsOptions options = o.dkps;
   options.sigma_max = p.prior.sde.sigma_max;
   options.sigma_min = p.prior.sde.sigma_min;
@@ -119,11 +115,20 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
   };
   const auto report = std::make_shared<Report>(Report{std::vector<LevelReport>(chains.steps)});
   Method m{o.name, chains.steps, chains.steps, {}, {}};
+  m.whole_on_device = p.prior.network->params().flat().backend().device() == Device::cuda &&
+                      o.covariance == "mixture" && !noise && device_takes(p.prior.normalization);
+  const auto sample = [=, &prior = p.prior, on_device = m.whole_on_device](
+                          std::int64_t first, std::int64_t count, const DkpsOptions& options,
+                          const std::function<void()>& level_done) {
+    return on_device ? sample_dkps_on_device(prior, *target->mixture, target->data->terms(), first,
+                                             count, options, level_done)
+                     : sample_dkps(target->denoiser(), *conditional, *target->data, first, count,
+                                   options, level_done, noise.get());
+  };
   m.few = [=](std::int64_t count) { // the two ends of the levels: half a level each
     DkpsOptions few = options;
     few.levels = 2;
-    sample_dkps(target->denoiser(), *conditional, *target->data, 0, (count + 1) / 2, few, {},
-                noise.get());
+    sample(0, (count + 1) / 2, few, {});
   };
   m.diagnose = [=] {
     const std::vector<LevelReport>& levels = report->levels;
@@ -133,20 +138,23 @@ Method by_dkps(const Posterior& p, const MethodOptions& o, const ChainOptions& c
     sentence << "Metropolis moves accepted: " << std::round(100 * levels.front().accepted)
              << " % at the first noise level, " << std::round(100 * levels.back().accepted)
              << " % at the last, where the data pull at the prior by " << levels.back().pull
-             << " a number; the network took " << std::round(10 * report->network_seconds) / 10
-             << " s";
-    return Diagnostics{{{"data_dimensions", std::int64_t(target->data->size())},
-                        {"covariance", o.covariance},
-                        {"acceptance_last_level", levels.back().accepted},
-                        {"acceptance_least", least},
-                        {"pull_last_level", levels.back().pull},
-                        {"network_seconds", report->network_seconds}},
-                       sentence.str()};
+             << " a number";
+    Diagnostics d{{{"data_dimensions", std::int64_t(target->data->size())},
+                   {"covariance", o.covariance},
+                   {"acceptance_last_level", levels.back().accepted},
+                   {"acceptance_least", least},
+                   {"pull_last_level", levels.back().pull}},
+                  ""};
+    if (report->network_seconds > 0) {
+      d.attributes.emplace_back("network_seconds", report->network_seconds);
+      sentence << "; the network took " << std::round(10 * report->network_seconds) / 10 << " s";
+    }
+    d.sentence = sentence.str();
+    return d;
   };
   run_by(m, p, chains, target, [=](const auto& step_done) -> Draw {
     return [=](std::int64_t first, std::int64_t count) {
-      const DkpsDraws draws = sample_dkps(target->denoiser(), *conditional, *target->data, first,
-                                          count, options, step_done, noise.get());
+      const DkpsDraws draws = sample(first, count, options, step_done);
       const double share = double(count) / double(chains.count);
       for (std::size_t i = 0; i < draws.levels.size(); ++i) {
         report->levels[i].accepted += draws.levels[i].accepted * share;
@@ -278,7 +286,8 @@ int default_steps(const std::string& method) {
 Method prior_method(const nn::Prior& prior, const std::string& sampler, const ChainOptions& o) {
   Method m = by_score("prior", prior, nn::prior_score(*prior.network, prior.sde), o);
   m.run = [=, &prior](auto& step_done) { return run_prior(prior, o, step_done); };
-  if (sampler == "euler-maruyama") return m;
+  m.whole_on_device = sampler == "euler-maruyama";
+  if (m.whole_on_device) return m;
   m.evaluations = 2 * o.steps - 1;
   m.steps = o.steps;
   m.run = [=, &prior](auto& step_done) { return run_heun(prior, o, step_done); };

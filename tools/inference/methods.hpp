@@ -46,6 +46,7 @@ struct Method {
   std::function<Diagnostics()> diagnose = [] { return Diagnostics{}; }; // after the run
   // What draws are compared with, of x with the free parameters below; none of cla-diagonal.
   std::shared_ptr<const WhitenedData> data = nullptr;
+  bool whole_on_device = false; // or is all but the network left to the CPU
 };
 
 // sampler: euler-maruyama or heun. `chains.steps` is taken as it is.

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <optional>
+#include <vector>
 
 namespace lookback::tools {
 
@@ -26,6 +27,28 @@ double log_product(const VectorXd& values) {
   double sum = 0;
   for (const double value : values) sum += std::log(std::abs(value));
   return sum;
+}
+
+// V [D, k], orthonormal: the rows of j [S, D] but for what is no longer than `least`. Of what is
+// left of the rows the longest is taken in turn (pivoted Cholesky factor of j j^T). Rows of a large
+// matrix hold much of each other, so V from that factor alone would lose its right angles to
+// rounding; a second factor restores them (Fukaya et al. 2014, CholeskyQR2).
+MatrixXd row_space(const MatrixXd& j, double least) {
+  const MatrixXd gram = j * j.transpose();
+  const Index S = j.rows();
+  MatrixXd c(S, S);
+  VectorXd left = gram.diagonal();
+  std::vector<Index> taken;
+  for (Index p = 0, k = 0; k < S && left.maxCoeff(&p) > least * least; ++k) {
+    c.col(k) = (gram.col(p) - c.leftCols(k) * c.row(p).head(k).transpose()) / std::sqrt(left[p]);
+    left -= c.col(k).cwiseAbs2();
+    left[p] = 0;
+    taken.push_back(p);
+  }
+  const auto k = Index(taken.size());
+  const MatrixXd factor = c(taken, Eigen::seqN(0, k)),
+                 v = factor.triangularView<Eigen::Lower>().solve(MatrixXd(j(taken, Eigen::all)));
+  return (v * v.transpose()).llt().matrixL().solve(v).transpose();
 }
 
 } // namespace
@@ -63,23 +86,11 @@ MatrixXd Peak::climb(int newton_steps) {
   }
 }
 
-// Rows of a large matrix hold much of each other, so V of one Cholesky factor would lose its right
-// angles to rounding; a second one restores them (Fukaya et al. 2014, CholeskyQR2).
 void Peak::straighten(const MatrixXd& j) {
-  const Eigen::LDLT<MatrixXd> ldlt(j *
-                                   j.transpose()); // takes the longest row that is left, in turn
-  const Index k = (ldlt.vectorD().array() > least_strength * least_strength).count();
-  const MatrixXd rows = (ldlt.transpositionsP() * j).topRows(k);
-  const MatrixXd nearly = ldlt.matrixLDLT()
-                              .topLeftCorner(k, k)
-                              .triangularView<Eigen::UnitLower>()
-                              .solve(rows)
-                              .rowwise()
-                              .normalized();
-  latent_ = (nearly * nearly.transpose()).llt().matrixL().solve(nearly).transpose();
+  latent_ = row_space(j, least_strength);
   latent_x_ = part_.factor->triangularView<Eigen::Lower>() * latent_;
   data_by_latent_ = j * latent_;
-  MatrixXd square = MatrixXd::Identity(k, k);
+  MatrixXd square = MatrixXd::Identity(latent_.cols(), latent_.cols());
   square.selfadjointView<Eigen::Lower>().rankUpdate(data_by_latent_.transpose());
   width_ = square.llt().matrixL();
 }

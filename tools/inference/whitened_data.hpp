@@ -2,9 +2,7 @@
 // carry information. chi^2 of x is |y - S(x)|^2 and a constant.
 #pragma once
 
-#include "nn/variables.hpp"
-#include "physics/galaxy_model.hpp"
-#include "tools/inference/spectrum_likelihood.hpp"
+#include <Eigen/Core>
 
 namespace lookback::tools {
 
@@ -34,47 +32,6 @@ private:
 struct PixelBasis {
   Eigen::MatrixXd basis; // [P, size]
   Eigen::VectorXd rest;  // [P], what no history explains
-};
-
-// Populations of stars, one for each metallicity node and time bin that has formed, the bin running
-// fastest, and sums over them with the weights w of a history x[L, 2]: SFR times the two-node
-// weights of its metallicity.
-struct Populations {
-  Eigen::Index bins = 0, formed = 0;
-  Eigen::VectorXd log_z_nodes;
-
-  // r w(x) and its derivative by x, for r[rows, nodes * formed]: [rows] and [rows, 2 L].
-  Eigen::VectorXd spectrum(const Eigen::MatrixXd& r, const Eigen::VectorXd& x,
-                           const nn::Normalization& normalization) const;
-  Eigen::MatrixXd derivative(const Eigen::MatrixXd& r, const Eigen::VectorXd& x,
-                             const nn::Normalization& normalization) const;
-};
-
-// W B, the whitened spectrum of each population at 1 Msun/yr: [used, nodes * formed].
-Eigen::MatrixXd whitened_populations(const physics::GalaxyModel& model,
-                                     const Eigen::VectorXd& log_z_nodes,
-                                     const SpectrumLikelihood& likelihood);
-
-// An observed galaxy in the prior's variables x[L, 2]. The whitened spectrum is W B w(x), w the
-// weights of stellar populations and B the spectra of each; with W B = Q R, Q^T Q = 1, the numbers
-// are Q^T of the whitened data, and S = R w. Directions of W B that are weaker than 1e-7 of the
-// strongest are left out: a spectrum of S/N 1000 in every one of 10^4 pixels moves by 0.01 there.
-class CompressedSpectrum : public WhitenedData {
-public:
-  CompressedSpectrum(const physics::GalaxyModel& model, const Eigen::VectorXd& log_z_nodes,
-                     const SpectrumLikelihood& likelihood, const nn::Normalization& normalization);
-
-  Eigen::Index size() const override { return y_.size(); }
-  Eigen::VectorXd residual(const Eigen::VectorXd& x) const override;
-  Eigen::MatrixXd jacobian(const Eigen::VectorXd& x) const override;
-  const PixelBasis& pixels() const { return pixels_; }
-
-private:
-  const nn::Normalization& normalization_;
-  Populations populations_;
-  Eigen::MatrixXd r_; // [size, nodes * formed], the bin running fastest
-  Eigen::VectorXd y_;
-  PixelBasis pixels_;
 };
 
 } // namespace lookback::tools

@@ -50,8 +50,8 @@ MockGalaxy observe(const MockInputs& in, const MockOptions& o, const physics::Nu
 }
 
 std::shared_ptr<const WhitenedData> compressed(const MockInputs& in, const MockGalaxy& galaxy) {
-  return std::make_shared<const CompressedSpectrum>(galaxy.model, in.grid.log_z_zsun,
-                                                    galaxy.likelihood, in.prior.normalization);
+  return std::make_shared<const SpectrumData>(compressed_spectrum(
+      galaxy.model, in.grid.log_z_zsun, galaxy.likelihood, in.prior.normalization));
 }
 
 // Histories, and a row of A_V where it is fitted, as x.

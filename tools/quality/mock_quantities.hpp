@@ -5,7 +5,7 @@
 
 #include "nn/variables.hpp"
 #include "physics/derived.hpp"
-#include "tools/inference/nuisance.hpp"
+#include "tools/inference/nuisance_prior.hpp"
 #include "tools/inference/whitened_data.hpp"
 
 #include <optional>

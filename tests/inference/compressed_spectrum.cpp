@@ -1,4 +1,4 @@
-#include "tools/inference/whitened_data.hpp"
+#include "tools/inference/compressed_spectrum.hpp"
 
 #include "tests/inference/observed_case.hpp"
 
@@ -22,7 +22,8 @@ TEST_CASE("chi2 of the compressed spectrum is that of all pixels") {
   for (const nn::SfrVariable variable : variables) {
     CAPTURE(nn::name_of(variable));
     const Observed o(variable);
-    const CompressedSpectrum data(o.model, o.grid.log_z_zsun, *o.likelihood, o.normalization);
+    const SpectrumData data =
+        compressed_spectrum(o.model, o.grid.log_z_zsun, *o.likelihood, o.normalization);
     CHECK(data.size() < 60);
     for (unsigned seed = 2; seed < 6; ++seed) {
       const double whole = o.likelihood->chi2(o.model.value(o.history(seed)))[0];
@@ -38,7 +39,8 @@ TEST_CASE("the Jacobian of the compressed spectrum agrees with differences") {
   for (const nn::SfrVariable variable : variables) {
     CAPTURE(nn::name_of(variable));
     const Observed o(variable);
-    const CompressedSpectrum data(o.model, o.grid.log_z_zsun, *o.likelihood, o.normalization);
+    const SpectrumData data =
+        compressed_spectrum(o.model, o.grid.log_z_zsun, *o.likelihood, o.normalization);
     VectorXd x = o.x(3);
     const MatrixXd j = data.jacobian(x);
     const double scale = j.cwiseAbs().maxCoeff(), step = 1e-6;

@@ -1,4 +1,4 @@
-#include "tools/inference/whitened_data.hpp"
+#include "tools/inference/compressed_spectrum.hpp"
 
 #include "physics/metallicity.hpp"
 #include "tools/inference/history_at.hpp"
@@ -14,6 +14,20 @@ using Eigen::VectorXd;
 namespace {
 
 constexpr double weakest = 1e-6; // singular value kept, of the largest
+
+// Lagrange's polynomials at v, and their derivatives.
+std::pair<VectorXd, VectorXd> lagrange(const VectorXd& nodes, double v) {
+  const Index n = nodes.size();
+  VectorXd value = VectorXd::Ones(n), slope = VectorXd::Zero(n);
+  for (Index i = 0; i < n; ++i)
+    for (Index j = 0; j < n; ++j) {
+      if (j == i) continue;
+      const double scale = 1 / (nodes[i] - nodes[j]);
+      slope[i] = (slope[i] * (v - nodes[j]) + value[i]) * scale;
+      value[i] *= (v - nodes[j]) * scale;
+    }
+  return {value, slope};
+}
 
 // One column a population: stars of one time bin at one metallicity node, 1 Msun/yr.
 MatrixXd population_spectra(const physics::GalaxyModel& model, const VectorXd& log_z_nodes) {
@@ -73,12 +87,50 @@ MatrixXd whitened_populations(const physics::GalaxyModel& model, const VectorXd&
   return data.replicate(1, spectra.cols()) - likelihood.whitened_residual(spectra);
 }
 
-CompressedSpectrum::CompressedSpectrum(const physics::GalaxyModel& model,
-                                       const VectorXd& log_z_nodes,
-                                       const SpectrumLikelihood& likelihood,
-                                       const nn::Normalization& normalization)
-    : normalization_(normalization), populations_{model.bins(), model.observed_bins().formed,
-                                                  log_z_nodes} {
+SpectrumData::Weights SpectrumData::weights(const VectorXd& x) const {
+  const Index Q = Index(terms_.free.size());
+  Weights w{VectorXd::Ones(1), MatrixXd::Ones(1, Q)};
+  for (Index q = 0; q < Q; ++q) {
+    const NuisancePrior& prior = terms_.free[std::size_t(q)];
+    const double u = x[x.size() - Q + q];
+    const auto [value, slope] = lagrange(terms_.axes[std::size_t(q)], prior.value(u));
+    const VectorXd old = w.value;
+    const MatrixXd old_by_u = w.by_u;
+    w.value.resize(old.size() * value.size());
+    w.by_u.resize(w.value.size(), Q);
+    for (Index i = 0; i < value.size(); ++i) { // the first parameter runs fastest
+      w.value.segment(i * old.size(), old.size()) = value[i] * old;
+      for (Index p = 0; p < Q; ++p)
+        w.by_u.col(p).segment(i * old.size(), old.size()) =
+            (p == q ? slope[i] * prior.slope(u) : value[i]) * old_by_u.col(p);
+    }
+  }
+  return w;
+}
+
+VectorXd SpectrumData::residual(const VectorXd& x) const {
+  const VectorXd all = terms_.populations.spectrum(terms_.r, x.head(2 * terms_.populations.bins),
+                                                   terms_.normalization);
+  return terms_.y - MatrixXd::Map(all.data(), size(), all.size() / size()) * weights(x).value;
+}
+
+MatrixXd SpectrumData::jacobian(const VectorXd& x) const {
+  const VectorXd history = x.head(2 * terms_.populations.bins);
+  if (terms_.free.empty())
+    return terms_.populations.derivative(terms_.r, history, terms_.normalization);
+  const Weights w = weights(x);
+  const VectorXd all = terms_.populations.spectrum(terms_.r, history, terms_.normalization);
+  const MatrixXd by_x = terms_.populations.derivative(terms_.r, history, terms_.normalization);
+  MatrixXd j(size(), x.size());
+  for (Index k = 0; k < by_x.cols(); ++k)
+    j.col(k) = MatrixXd::Map(by_x.col(k).data(), size(), w.value.size()) * w.value;
+  j.rightCols(w.by_u.cols()) = MatrixXd::Map(all.data(), size(), w.value.size()) * w.by_u;
+  return j;
+}
+
+SpectrumData compressed_spectrum(const physics::GalaxyModel& model, const VectorXd& log_z_nodes,
+                                 const SpectrumLikelihood& likelihood,
+                                 const nn::Normalization& normalization) {
   const MatrixXd data = likelihood.whitened_residual(MatrixXd::Zero(model.outputs(), 1));
   const MatrixXd b = whitened_populations(model, log_z_nodes, likelihood);
   const Eigen::SelfAdjointEigenSolver<MatrixXd> gram(b.transpose() * b);
@@ -88,18 +140,16 @@ CompressedSpectrum::CompressedSpectrum(const physics::GalaxyModel& model,
   require(kept > 0, "likelihood: the model gives no flux in any pixel that is used");
   const VectorXd strength = square.tail(kept).cwiseSqrt();
   const MatrixXd v = gram.eigenvectors().rightCols(kept);
-  r_ = strength.asDiagonal() * v.transpose();
-  y_ = strength.cwiseInverse().asDiagonal() * (v.transpose() * (b.transpose() * data));
-  pixels_.basis = b * (v * strength.cwiseInverse().asDiagonal());
-  pixels_.rest = data - pixels_.basis * y_;
-}
-
-VectorXd CompressedSpectrum::residual(const VectorXd& x) const {
-  return y_ - populations_.spectrum(r_, x, normalization_);
-}
-
-MatrixXd CompressedSpectrum::jacobian(const VectorXd& x) const {
-  return populations_.derivative(r_, x, normalization_);
+  SpectrumTerms terms{{model.bins(), model.observed_bins().formed, log_z_nodes},
+                      normalization,
+                      strength.asDiagonal() * v.transpose(),
+                      strength.cwiseInverse().asDiagonal() *
+                          (v.transpose() * (b.transpose() * data)),
+                      {},
+                      {}};
+  const MatrixXd basis = b * (v * strength.cwiseInverse().asDiagonal());
+  const VectorXd rest = data - basis * terms.y;
+  return SpectrumData(std::move(terms), {basis, rest});
 }
 
 } // namespace lookback::tools
