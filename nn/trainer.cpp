@@ -84,31 +84,33 @@ Trainer::Step Trainer::step() {
             .step = std::uint32_t(step)};
   };
   backend.normal(stream(Purpose::training_noise), batch_->z);
-  const Stream times = stream(Purpose::training_time);
-  const Tensor t({B}, DType::f32, backend);
-  options_.loss.times == "log-normal" ? backend.normal(times, t) : backend.uniform(times, t);
-  std::vector<double> values = t.numbers();
-  std::vector<float> weights(values.size());
+  std::vector<double> times;
+  std::vector<float> weights;
   for (std::int64_t b = 0; b < B; ++b) {
-    double& value = values[std::size_t(b)];
-    value = float(training_time(options_.loss, prior_.sde, first + b, options_.batch, value));
-    weights[std::size_t(b)] = float(loss_weight(options_.loss, prior_.sde.sigma(value)));
+    Stream numbers = stream(Purpose::training_time);
+    numbers.draw += std::uint32_t(b);
+    const auto random =
+        float(options_.loss.times == "log-normal" ? numbers.normal(0) : numbers.uniform(0));
+    const double time =
+        float(training_time(options_.loss, prior_.sde, first + b, options_.batch, random));
+    times.push_back(time);
+    weights.push_back(float(loss_weight(options_.loss, prior_.sde.sigma(time))));
   }
-  batch_->levels.set(values);
+  batch_->levels.set(times);
   backend.upload(weights.data(), batch_->weight);
 
   if (repeat_)
     repeat_();
   else
     repeat_ = backend.repeatable([this] { find_loss_and_gradient(); });
-  double loss = batch_->loss.values<float>()[0];
   const double share = 1.0 / ranks_.size();
-  loss = share * ranks_.sum(loss);
-  require_sound(step, "loss", loss, divergence * double(size));
   const Tensor& gradient = state_.optimizer.gradient;
   ranks_.sum(gradient);
   if (ranks_.size() > 1) backend.scale(share, gradient, {gradient, false});
-  const double norm = state_.optimizer.update(params, options_.optimizer);
+  // The host waits here, when all of the step is on its way.
+  const double norm = state_.optimizer.update(params, options_.optimizer),
+               loss = share * ranks_.sum(double(batch_->loss.values<float>()[0]));
+  require_sound(step, "loss", loss, divergence * double(size));
   require_sound(step, "norm of the gradient", norm, INFINITY);
   state_.epoch_loss += loss;
   if (state_.optimizer.step % steps_per_epoch_ == 0) {

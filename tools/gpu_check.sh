@@ -5,7 +5,7 @@
 # Usage: tools/gpu_check.sh [BUILD_FOLDER]
 #   LOOKBACK_CARRY    folder that tools/gpu_check/carry.sh made, for a machine that lacks packages
 #   LOOKBACK_CUDA_ARCH  architecture to build for (default 90)
-#   LOOKBACK_STEPS    some of "tests sanitizer posterior profile kernels forward train sample"
+#   LOOKBACK_STEPS    some of "tests sanitizer posterior precision profile kernels forward train sample"
 #                     (default all)
 #   LOOKBACK_RESULTS  where the table is kept (default bench/results)
 #   LOOKBACK_COMMIT   the commit to write down where git cannot tell
@@ -18,7 +18,7 @@ build=${1:-build/gpu_check}
 carry=${LOOKBACK_CARRY:-}
 results=${LOOKBACK_RESULTS:-bench/results}
 commit=${LOOKBACK_COMMIT:-$(git describe --always --dirty 2>/dev/null || echo unknown)}
-steps=" ${LOOKBACK_STEPS:-tests sanitizer posterior profile kernels forward train sample} "
+steps=" ${LOOKBACK_STEPS:-tests sanitizer posterior precision profile kernels forward train sample} "
 architecture=${LOOKBACK_CUDA_ARCH:-90}
 python=${PYTHON:-python3}
 log=$build/log
@@ -72,14 +72,15 @@ build_all() {
 # The tools that need HDF5, CFITSIO and others: those carried here or, where the packages are, our own.
 build_tools() {
   if [ -n "$carry" ] && [ -x "$carry/tools/sample" ]; then
-    tools=$carry/tools
+    tools=$carry/tools test_inference=$carry/tools/test_inference
     "$tools/sample" --version && "$tools/sample" --version | grep -q 'CUDA: yes'
     return
   fi
-  tools=$build/lookback/tools
-  cmake -S . -B "$build/lookback" -DCMAKE_BUILD_TYPE=Release -DLOOKBACK_CUDA=ON -DLOOKBACK_TESTS=OFF \
+  tools=$build/lookback/tools test_inference=$build/lookback/tests/test_inference
+  cmake -S . -B "$build/lookback" -DCMAKE_BUILD_TYPE=Release -DLOOKBACK_CUDA=ON -DLOOKBACK_TESTS=ON \
     -DCMAKE_CUDA_ARCHITECTURES="$architecture" &&
-    cmake --build "$build/lookback" --parallel "$(nproc)" --target tool_prepare tool_forward tool_sample
+    cmake --build "$build/lookback" --parallel "$(nproc)" --target tool_prepare tool_forward \
+      tool_sample tool_train tool_report test_inference
 }
 
 # timed NAME COMMAND...
@@ -120,6 +121,7 @@ if ! device=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>&1 | head -n 1
 fi
 
 test_gpu=$build/test_gpu
+tools=
 if wanted tests; then
   check "engine on this CPU" "$test_gpu" -tce='cuda:*'
   check "ops against the CPU" "$test_gpu" -tc='cuda:*' -tce='cuda: *train*,cuda: *graph*'
@@ -131,14 +133,29 @@ if wanted sanitizer; then
       -tc='cuda: every op and gradient*,cuda: a convolution on tensor cores*,cuda: elements taken*'
   done
 fi
-if wanted posterior; then
-  if check "tools" build_tools; then
-    LD_LIBRARY_PATH=$carry/lib:${LD_LIBRARY_PATH:-} check "posterior on the GPU" posterior
-    grep -v '^sampling [0-9]' "$log/posterior_on_the_GPU" >"$log/posterior"
-    timings+=("$log/posterior")
-  else
-    line "posterior on the GPU" "NOT RUN" "prepare, forward and sample are not to be had: see $log/tools"
+if wanted tests || wanted posterior || wanted precision; then
+  export LD_LIBRARY_PATH=$carry/lib:${LD_LIBRARY_PATH:-}
+  if ! check "tools" build_tools; then
+    line "posterior, precision" "NOT RUN" "the tools are not to be had: see $log/tools"
+    tools=
   fi
+fi
+if [ -n "$tools" ] && wanted tests; then
+  check "posterior against the CPU" "$test_inference" -tc='cuda:*'
+  check "memcheck of the posterior" compute-sanitizer --tool memcheck --error-exitcode 9 \
+    "$test_inference" -tc='cuda: a level of dkps*'
+  check "racecheck of the posterior" compute-sanitizer --tool racecheck --error-exitcode 9 \
+    "$test_inference" -tc='cuda: a level of dkps*'
+fi
+if [ -n "$tools" ] && wanted posterior; then
+  check "posterior on the GPU" posterior
+  grep -v '^sampling [0-9]' "$log/posterior_on_the_GPU" >"$log/posterior"
+  timings+=("$log/posterior")
+fi
+if [ -n "$tools" ] && wanted precision; then
+  check "effect of precision" bench/precision.sh "$tools" "$build/precision" cuda fp32 tf32 bf16
+  grep '^precision:' "$log/effect_of_precision" >"$log/precision"
+  timings+=("$log/precision")
 fi
 if wanted profile; then
   for batch in 128 2048; do
