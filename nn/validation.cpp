@@ -1,5 +1,7 @@
 #include "nn/validation.hpp"
 
+#include "nn/average_weights.hpp"
+
 namespace lookback::nn {
 namespace {
 
@@ -14,12 +16,8 @@ double validation_time(const VeSde& sde, int level) {
 
 std::vector<double> validation_losses(Prior& prior, const TrainingState& state,
                                       std::span<const float> data, std::uint64_t seed) {
-  const Tensor& weights = prior.network->params().flat();
-  Backend& backend = weights.backend();
-  const Tensor raw = empty_like(weights);
-  backend.copy(weights, raw);
-  backend.copy(state.optimizer.average, weights);
-
+  const AverageWeights average(prior, state);
+  Backend& backend = prior.network->params().flat().backend();
   const std::int64_t L = prior.length, C = prior.config.channels, size = L * C,
                      N = std::int64_t(data.size()) / size;
   std::vector<double> losses(validation_levels, 0.0);
@@ -40,7 +38,6 @@ std::vector<double> validation_losses(Prior& prior, const TrainingState& state,
         losses[std::size_t(level)] += loss / double(N * size);
     }
   }
-  backend.copy(raw, weights);
   return losses;
 }
 

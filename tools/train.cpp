@@ -1,5 +1,6 @@
 // Trains a prior on histories by denoising score matching.
 #include "engine/parallel.hpp"
+#include "nn/average_weights.hpp"
 #include "nn/trainer.hpp"
 #include "tools/common/checkpoints.hpp"
 #include "tools/common/command_line.hpp"
@@ -8,6 +9,7 @@
 #include "tools/common/training_reports.hpp"
 #include "tools/files/histories.hpp"
 #include "tools/inference/gaussian_mixture.hpp"
+#include "tools/inference/mixture_of_draws.hpp"
 
 #include <cmath>
 #include <string_view>
@@ -38,6 +40,8 @@ struct Options {
 constexpr double held_out_share = 0.1;
 // At most so many of them, evenly spread, are used: the noise of their mean loss is then below 1 %.
 constexpr std::int64_t most_validation_histories = 256;
+// Of the trained prior, to fit its mixture to; no more than there are histories.
+constexpr std::int64_t most_mixture_draws = 6000;
 
 struct Split {
   std::vector<float> training, validation; // [N, L, 2] histories, then standardised variables
@@ -152,10 +156,10 @@ Start start(Options& o, CommandLine& line) {
     nn::standardise(*part, n, prior.length);
   }
   const std::int64_t samples = std::int64_t(data.training.size()) / (2 * prior.length);
-  const std::int64_t components = std::min<std::int64_t>(o.mixture, samples / 2);
-  if (components > 0 && !prior.mixture)
+  o.mixture = int(std::min<std::int64_t>(o.mixture, samples / 2));
+  if (o.mixture > 0 && !prior.mixture) // until there is a network to draw from
     prior.mixture =
-        stored(fit_mixture(data.training, 2 * prior.length, components, o.training.seed));
+        stored(fit_mixture(data.training, 2 * prior.length, o.mixture, o.training.seed));
   if (o.schedule == "cosine")
     o.training.optimizer.cosine_steps = samples / o.training.batch * o.training.epochs;
   return {std::move(prior), std::move(*state), std::move(data)};
@@ -239,6 +243,13 @@ void train(Options& o, CommandLine& line, Communicator& ranks) {
     log.say("train: stopped at step ", state.optimizer.step, "; go on with --resume");
     throw Interrupted();
   }
+  ranks.together([&] {
+    if (!first || o.mixture == 0) return;
+    const std::int64_t draws = std::min(samples, most_mixture_draws);
+    log.say("train: fitting ", o.mixture, " Gaussians to ", draws, " draws of the prior");
+    const nn::AverageWeights average(prior, state);
+    prior.mixture = mixture_of_draws(prior, o.mixture, draws, o.training.seed);
+  });
   save();
   if (first && !o.compact.empty())
     nn::write_compact_prior(o.compact, prior, state.optimizer.average, line.config_json(),
@@ -290,8 +301,8 @@ int main(int argc, char** argv) {
               "edm: scale the network's input and output with sigma (Karras et al. 2022)");
   line.option(
           "--mixture", o.mixture, "K",
-          "Gaussians fitted to the histories, from which sample takes covariances; no more than "
-          "half as many as these; 0: none")
+          "Gaussians fitted to draws of the trained prior, from which sample takes covariances; no "
+          "more than half as many as there are histories; 0: none")
       ->check(in_range(0, 1000));
   line.option("--compact", o.compact, "FILE",
               "also a prior without the state of training, its weights in half precision");

@@ -25,23 +25,28 @@ Eigen::MatrixXd histories_in_batches(
   return histories;
 }
 
-Eigen::MatrixXd run_heun(const nn::Prior& prior, const ChainOptions& o,
-                         const std::function<void()>& step_done) {
+Eigen::MatrixXd heun_draws(const nn::Prior& prior, const ChainOptions& o, std::int64_t first,
+                           std::int64_t count, const std::function<void()>& step_done) {
   const NetworkDenoiser denoiser(prior);
   const std::vector<double> sigma =
       karras_levels(prior.sde.sigma_max, prior.sde.sigma_min, o.steps);
-  return histories_in_batches(prior, o, [&](std::int64_t first, std::int64_t count) {
-    Eigen::MatrixXd x = starting_noise(denoiser.dimension(), sigma[0], o.seed, first, count);
-    for (std::size_t i = 0; i + 1 < sigma.size(); ++i) {
-      const double step = sigma[i + 1] - sigma[i];
-      const Eigen::MatrixXd slope = (x - denoiser.mean(x, sigma[i])) / sigma[i];
-      const Eigen::MatrixXd next = x + step * slope;
-      x += 0.5 * step * (slope + (next - denoiser.mean(next, sigma[i + 1])) / sigma[i + 1]);
-      require(x.allFinite(), "sampling: a value at noise level ", sigma[i], " is not finite");
-      step_done();
-    }
+  Eigen::MatrixXd x = starting_noise(denoiser.dimension(), sigma[0], o.seed, first, count);
+  for (std::size_t i = 0; i + 1 < sigma.size(); ++i) {
+    const double step = sigma[i + 1] - sigma[i];
+    const Eigen::MatrixXd slope = (x - denoiser.mean(x, sigma[i])) / sigma[i];
+    const Eigen::MatrixXd next = x + step * slope;
+    x += 0.5 * step * (slope + (next - denoiser.mean(next, sigma[i + 1])) / sigma[i + 1]);
+    require(x.allFinite(), "sampling: a value at noise level ", sigma[i], " is not finite");
     step_done();
-    return denoiser.mean(x, sigma.back());
+  }
+  step_done();
+  return denoiser.mean(x, sigma.back());
+}
+
+Eigen::MatrixXd run_heun(const nn::Prior& prior, const ChainOptions& o,
+                         const std::function<void()>& step_done) {
+  return histories_in_batches(prior, o, [&](std::int64_t first, std::int64_t count) {
+    return heun_draws(prior, o, first, count, step_done);
   });
 }
 

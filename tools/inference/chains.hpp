@@ -34,9 +34,11 @@ Eigen::MatrixXd run_chains(const nn::Prior& prior, const nn::Score& score,
 Eigen::MatrixXd run_prior(const nn::Prior& prior, const ChainOptions& options,
                           const std::function<void()>& step_done);
 
-// Draws from the prior by Heun's method on the probability-flow ODE between the noise levels of
-// karras_levels (Karras et al. 2022, algorithm 1), 2 steps - 1 evaluations a chain; histories as
-// above.
+// Draws of x [D, count] from the prior by Heun's method on the probability-flow ODE between the
+// noise levels of karras_levels (Karras et al. 2022, algorithm 1), 2 steps - 1 evaluations a chain,
+// for chains first ... first + count - 1; and the same as histories as above.
+Eigen::MatrixXd heun_draws(const nn::Prior& prior, const ChainOptions& options, std::int64_t first,
+                           std::int64_t count, const std::function<void()>& step_done);
 Eigen::MatrixXd run_heun(const nn::Prior& prior, const ChainOptions& options,
                          const std::function<void()>& step_done);
 
