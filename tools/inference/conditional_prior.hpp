@@ -27,8 +27,8 @@ public:
                                              const Eigen::VectorXd& mean) const = 0;
 };
 
-// Weights, distances and covariances of a mixture fitted to the same prior, in closed form; the
-// network moves them all to its own mean.
+// Weights, distances and covariances of a mixture fitted to draws of the same prior, in closed form;
+// the network moves them all to its own mean.
 class MixtureConditional : public ConditionalPrior {
 public:
   explicit MixtureConditional(GaussianMixture mixture) : mixture_(std::move(mixture)) {}

@@ -14,6 +14,7 @@ using namespace cuda;
 constexpr double negligible_weight = 1e-6, negligible = 1e-3, shortest_step = 1e-3,
                  least_strength = 1e-3, tolerance = 1e-4, slow = 0.25;
 constexpr int most_steps = 50;
+constexpr int blocks_at_once = 2; // on a multiprocessor: half of its registers each
 
 // Pieces of a block of doubles, one after the other; without a block, only counted.
 struct Arrays {
@@ -393,7 +394,7 @@ __device__ Factor factor_of(const Problem& p, int k) {
 }
 
 // A block for each chain and component.
-__global__ void peaks_kernel(Problem p) {
+__global__ void __launch_bounds__(block_threads, blocks_at_once) peaks_kernel(Problem p) {
   const Sizes& s = p.spectrum.sizes;
   const int chain = int(blockIdx.x) / s.K, k = int(blockIdx.x) % s.K;
   const Peak peak = p.peak(chain, k);
@@ -538,7 +539,7 @@ __device__ double propose(const Search& f) {
 }
 
 // A block for each chain and proposal.
-__global__ void propose_kernel(Problem p) {
+__global__ void __launch_bounds__(block_threads, blocks_at_once) propose_kernel(Problem p) {
   const Sizes& s = p.spectrum.sizes;
   const int proposals = p.moves + 1, chain = int(blockIdx.x) / proposals;
   Stream numbers = p.numbers;
