@@ -1,6 +1,7 @@
 #include "tools/inference/conditional_prior.hpp"
 
 #include "engine/error.hpp"
+#include "tools/inference/peak_numbers.hpp"
 
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
@@ -35,12 +36,11 @@ void MixtureConditional::prepare(double sigma) {
 
 std::vector<ConditionalPart> MixtureConditional::parts(const VectorXd& x_t, double sigma,
                                                        const VectorXd& mean) const {
-  constexpr double negligible = 1e-6; // of a component's weight
   const GaussianMixture::Conditional c = mixture_.conditional(x_t, sigma);
   const VectorXd shift = mean - c.overall_mean();
   std::vector<ConditionalPart> parts;
   for (Index k = 0; k < c.weight.size(); ++k)
-    if (c.weight[k] > negligible)
+    if (c.weight[k] > peak_numbers::negligible_weight)
       parts.push_back({c.weight[k], c.mean.col(k) + shift, factors_[std::size_t(k)]});
   return parts;
 }

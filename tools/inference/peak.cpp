@@ -1,5 +1,7 @@
 #include "tools/inference/peak.hpp"
 
+#include "tools/inference/peak_numbers.hpp"
+
 #include <Eigen/Cholesky>
 #include <Eigen/LU>
 
@@ -15,12 +17,7 @@ using Eigen::VectorXd;
 
 namespace {
 
-constexpr double negligible = 1e-3;     // of a log density
-constexpr double shortest_step = 1e-3;  // of Newton's
-constexpr double least_strength = 1e-3; // below, the data say nothing
-constexpr double tolerance = 1e-4;      // of a coordinate of standard deviation 1
-constexpr double slow = 0.25;           // a step of an old slope leaves more: take a new one
-constexpr int most_steps = 50;
+using namespace peak_numbers;
 
 // ln |product of all values|.
 double log_product(const VectorXd& values) {
