@@ -135,7 +135,7 @@ TEST_CASE("cuda: precision leaves float64 as it is") {
   check_same_bits(evaluate(c, DType::f64, *cuda), plain);
 }
 
-TEST_CASE("device cpu refuses tf32 and says what it has; precisions have names") {
+TEST_CASE("device cpu refuses tf32 and says what it has, and precisions have names") {
   std::string message;
   try {
     cpu_backend().set_precision(precision_named("tf32"));

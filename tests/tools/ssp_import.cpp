@@ -347,7 +347,7 @@ TEST_CASE("a DSPS file with something amiss is refused by file and dataset") {
   CHECK(contains(message([&] { import_dsps_ssp(folder / "t.h5", {}); }), "not an HDF5 file"));
 }
 
-TEST_CASE("a Synthesizer grid in old names is read; with something amiss it is refused") {
+TEST_CASE("a Synthesizer grid in old names is read, and with something amiss it is refused") {
   const Folder folder;
   const auto refused = [&](const auto& spoil, const std::string& part) {
     HostileSynthesizer file;

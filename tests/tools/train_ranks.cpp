@@ -107,7 +107,7 @@ void check_equal_to_rounding(const std::vector<double>& a, const std::vector<dou
 
 } // namespace
 
-TEST_CASE("1, 2 and 4 ranks give the same losses to 1e-5; the same number the same bits") {
+TEST_CASE("1, 2 and 4 ranks give the same losses to 1e-5, and the same number the same bits") {
   if (no_mpi()) return;
   const RankedTraining t;
   for (int ranks : {1, 2, 4}) {
