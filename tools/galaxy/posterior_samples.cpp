@@ -2,6 +2,7 @@
 
 #include "engine/parallel.hpp"
 #include "physics/cosmology.hpp"
+#include "physics/joint_model.hpp"
 
 namespace lookback::tools {
 namespace {
@@ -42,15 +43,25 @@ void add_bands(Samples& samples, const Eigen::MatrixXd& flux, const Galaxy& g) {
   }
 }
 
+// Where parameters are free every draw has a galaxy of its own. Its one spectrum is much less work
+// than the spectra of all populations, which the joint model does without; it has the exact ages.
 Eigen::MatrixXd model_spectra(const Galaxy& g, const Eigen::MatrixXd& histories,
                               const Eigen::MatrixXd& free) {
   if (g.free.empty()) return g.model->value(histories);
+  std::optional<physics::JointModel> joint;
+  if (g.age_rule == physics::AgeRule::exact) joint.emplace(g.grid, g.bins, g.instrument);
   Eigen::MatrixXd flux(g.model->outputs(), histories.cols());
   parallel_for(histories.cols(), [&](std::int64_t n) {
     physics::Nuisance nuisance = g.nuisance();
     for (std::size_t q = 0; q < g.free.size(); ++q)
       nuisance.*g.free[q].parameter = free(Eigen::Index(q), n);
-    flux.col(n) = g.model_at(nuisance).value(histories.col(n));
+    if (!joint) {
+      flux.col(n) = g.model_at(nuisance).value(histories.col(n));
+      return;
+    }
+    Eigen::VectorXd x(joint->inputs());
+    x << histories.col(n), nuisance.a_v, nuisance.redshift, nuisance.sigma_v_km_per_s;
+    flux.col(n) = joint->value(x);
   });
   return flux;
 }

@@ -51,27 +51,31 @@ VectorXd Populations::spectrum(const MatrixXd& r, const VectorXd& x,
   for (Index i = 0; i < formed; ++i) {
     const double sfr = h[i];
     const auto at = physics::metallicity_nodes(h[bins + i], log_z_nodes);
-    sum += sfr * (1 - at.share) * r.col(at.lower * formed + i);
-    sum += sfr * at.share * r.col(at.upper * formed + i);
+    sum += sfr * (1 - at.share) * r.col(at.lower * formed + i) +
+           sfr * at.share * r.col(at.upper * formed + i);
   }
   return sum;
 }
 
-MatrixXd Populations::derivative(const MatrixXd& r, const VectorXd& x,
+MatrixXd Populations::derivative(const MatrixXd& r, const VectorXd& node, const VectorXd& x,
                                  const nn::Normalization& normalization) const {
+  const Index size = r.rows() / node.size();
+  const auto population = [&](Index metallicity, Index bin) -> VectorXd {
+    return MatrixXd::Map(r.col(metallicity * formed + bin).data(), size, node.size()) * node;
+  };
   const VectorXd h = history_at(x, normalization);
-  MatrixXd j = MatrixXd::Zero(r.rows(), x.size()); // columns as h[C, L]
+  MatrixXd j = MatrixXd::Zero(size, x.size()); // columns as h[C, L]
   for (Index i = 0; i < formed; ++i) {
     const auto at = physics::metallicity_nodes(h[bins + i], log_z_nodes);
-    const auto lower = r.col(at.lower * formed + i), upper = r.col(at.upper * formed + i);
+    const VectorXd lower = population(at.lower, i), upper = population(at.upper, i);
     j.col(i) = (1 - at.share) * lower + at.share * upper;
     j.col(bins + i) = h[i] * at.slope * (upper - lower);
   }
   const nn::HistoryDerivative d =
       nn::history_derivative({x.data(), std::size_t(x.size())}, normalization, 2);
-  VectorXd along = VectorXd::Zero(r.rows());
+  VectorXd along = VectorXd::Zero(size);
   if (!d.along.empty()) along = j * VectorXd::Map(d.along.data(), x.size());
-  MatrixXd result(r.rows(), x.size()); // columns as x[L, C]
+  MatrixXd result(size, x.size()); // columns as x[L, C]
   for (Index k = 0; k < x.size(); ++k) {
     auto column = result.col(k % bins * 2 + k / bins);
     column = d.diagonal[std::size_t(k)] * j.col(k);
@@ -115,15 +119,13 @@ VectorXd SpectrumData::residual(const VectorXd& x) const {
 }
 
 MatrixXd SpectrumData::jacobian(const VectorXd& x) const {
-  const VectorXd history = x.head(2 * terms_.populations.bins);
-  if (terms_.free.empty())
-    return terms_.populations.derivative(terms_.r, history, terms_.normalization);
+  const SpectrumTerms& t = terms_;
+  const VectorXd history = x.head(2 * t.populations.bins);
   const Weights w = weights(x);
-  const VectorXd all = terms_.populations.spectrum(terms_.r, history, terms_.normalization);
-  const MatrixXd by_x = terms_.populations.derivative(terms_.r, history, terms_.normalization);
   MatrixXd j(size(), x.size());
-  for (Index k = 0; k < by_x.cols(); ++k)
-    j.col(k) = MatrixXd::Map(by_x.col(k).data(), size(), w.value.size()) * w.value;
+  j.leftCols(history.size()) = t.populations.derivative(t.r, w.value, history, t.normalization);
+  if (t.free.empty()) return j;
+  const VectorXd all = t.populations.spectrum(t.r, history, t.normalization);
   j.rightCols(w.by_u.cols()) = MatrixXd::Map(all.data(), size(), w.value.size()) * w.by_u;
   return j;
 }

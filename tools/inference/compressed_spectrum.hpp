@@ -18,10 +18,13 @@ struct Populations {
   Eigen::Index bins = 0, formed = 0;
   Eigen::VectorXd log_z_nodes;
 
-  // r w(x) and its derivative by x, for r[rows, nodes * formed]: [rows] and [rows, 2 L].
+  // r w(x), for r[rows, metallicities * formed]: [rows].
   Eigen::VectorXd spectrum(const Eigen::MatrixXd& r, const Eigen::VectorXd& x,
                            const nn::Normalization& normalization) const;
-  Eigen::MatrixXd derivative(const Eigen::MatrixXd& r, const Eigen::VectorXd& x,
+  // The derivative by x of r w(x), for an r that is the sum over the nodes of a grid, r[nodes *
+  // size, ...] with the node running slowest, with the weights `node`: [size, 2 L].
+  Eigen::MatrixXd derivative(const Eigen::MatrixXd& r, const Eigen::VectorXd& node,
+                             const Eigen::VectorXd& x,
                              const nn::Normalization& normalization) const;
 };
 
