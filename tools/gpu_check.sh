@@ -83,6 +83,8 @@ build_tools() {
       tool_sample tool_train tool_report test_inference
 }
 
+with_carried_libraries() { LD_LIBRARY_PATH=${carry:+$carry/lib:}${LD_LIBRARY_PATH:-} "$@"; }
+
 # timed NAME COMMAND...
 timed() {
   local name=$1 start=${EPOCHREALTIME/./}
@@ -134,26 +136,25 @@ if wanted sanitizer; then
   done
 fi
 if wanted tests || wanted posterior || wanted precision; then
-  export LD_LIBRARY_PATH=$carry/lib:${LD_LIBRARY_PATH:-}
-  if ! check "tools" build_tools; then
+  if ! check "tools" with_carried_libraries build_tools; then
     line "posterior, precision" "NOT RUN" "the tools are not to be had: see $log/tools"
     tools=
   fi
 fi
 if [ -n "$tools" ] && wanted tests; then
-  check "posterior against the CPU" "$test_inference" -tc='cuda:*'
-  check "memcheck of the posterior" compute-sanitizer --tool memcheck --error-exitcode 9 \
+  check "posterior against the CPU" with_carried_libraries "$test_inference" -tc='cuda:*'
+  check "memcheck of the posterior" with_carried_libraries compute-sanitizer --tool memcheck --error-exitcode 9 \
     "$test_inference" -tc='cuda: a level of dkps*'
-  check "racecheck of the posterior" compute-sanitizer --tool racecheck --error-exitcode 9 \
+  check "racecheck of the posterior" with_carried_libraries compute-sanitizer --tool racecheck --error-exitcode 9 \
     "$test_inference" -tc='cuda: a level of dkps*'
 fi
 if [ -n "$tools" ] && wanted posterior; then
-  check "posterior on the GPU" posterior
+  check "posterior on the GPU" with_carried_libraries posterior
   grep -v '^sampling [0-9]' "$log/posterior_on_the_GPU" >"$log/posterior"
   timings+=("$log/posterior")
 fi
 if [ -n "$tools" ] && wanted precision; then
-  check "effect of precision" bench/precision.sh "$tools" "$build/precision" cuda fp32 tf32 bf16
+  check "effect of precision" with_carried_libraries bench/precision.sh "$tools" "$build/precision" cuda fp32 tf32 bf16
   grep '^precision:' "$log/effect_of_precision" >"$log/precision"
   timings+=("$log/precision")
 fi
