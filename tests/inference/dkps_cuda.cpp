@@ -102,6 +102,21 @@ TEST_CASE("cuda: a level of dkps draws what the host draws") {
     }
 }
 
+TEST_CASE("cuda: a level of dkps under data that say nothing is the host's, too") {
+  Backend* cuda = cuda_device_or_skip();
+  if (!cuda) return;
+  SpectrumTerms s = spectrum(2, false, nn::SfrVariable::asinh);
+  s.r *= 1e-12;
+  const MatrixXd x_t = normals(s.dimension(), 2, 51), mean = normals(s.dimension(), 2, 50);
+  const DkpsOptions o{.levels = 12, .seed = 8};
+  const double sigma = karras_levels(o.sigma_max, o.sigma_min, o.levels)[5];
+  const MatrixXd host =
+      conditional_draws(*conditional(s), SpectrumData(s), x_t, mean, 5, sigma, 3, o);
+  const MatrixXd device =
+      conditional_draws_on_device(*cuda, mixture_of_three(), s, x_t, mean, 5, 3, o);
+  CHECK((device - host).cwiseAbs().maxCoeff() < 1e-6);
+}
+
 TEST_CASE("cuda: dkps with every level on the device follows the host's chains") {
   Backend* cuda = cuda_device_or_skip();
   if (!cuda) return;

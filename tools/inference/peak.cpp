@@ -26,10 +26,11 @@ double log_product(const VectorXd& values) {
   return sum;
 }
 
-// V [D, k], orthonormal: the rows of j [S, D] but for what is no longer than `least`. Of what is
-// left of the rows the longest is taken in turn (pivoted Cholesky factor of j j^T). Rows of a large
-// matrix hold much of each other, so V from that factor alone would lose its right angles to
-// rounding; a second factor restores them (Fukaya et al. 2014, CholeskyQR2).
+// V [D, k], orthonormal: the rows of j [S, D] but for what is no longer than `least`, or any one
+// direction where that is all. Of what is left of the rows the longest is taken in turn (pivoted
+// Cholesky factor of j j^T). Rows of a large matrix hold much of each other, so V from that factor
+// alone would lose its right angles to rounding; a second factor restores them (Fukaya et al. 2014,
+// CholeskyQR2).
 MatrixXd row_space(const MatrixXd& j, double least) {
   const MatrixXd gram = j * j.transpose();
   const Index S = j.rows();
@@ -42,6 +43,7 @@ MatrixXd row_space(const MatrixXd& j, double least) {
     left[p] = 0;
     taken.push_back(p);
   }
+  if (taken.empty()) return MatrixXd::Identity(j.cols(), 1);
   const auto k = Index(taken.size());
   const MatrixXd factor = c(taken, Eigen::seqN(0, k)),
                  v = factor.triangularView<Eigen::Lower>().solve(MatrixXd(j(taken, Eigen::all)));

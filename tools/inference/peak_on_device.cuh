@@ -136,7 +136,7 @@ __device__ inline int straighten(const Spectrum& spectrum, const Peak& peak, con
   const double* j = room.j_latent;
   gram(
       S, X, 0, [&](int o, int d) { return j[d * S + o]; }, room.square);
-  const int rank =
+  int rank =
       pivoted_cholesky(S, room.square, peak_numbers::least_strength, room.c, room.order, room.left);
   const auto latent = [&](int a, int d) -> double& { return peak.latent[a * X + d]; };
   for_each(rank * X, [&](int e) { latent(e / X, e % X) = j[e % X * S + room.order[e / X]]; });
@@ -146,6 +146,10 @@ __device__ inline int straighten(const Spectrum& spectrum, const Peak& peak, con
   cholesky(rank, room.square, room.left);
   solve_lower(
       rank, X, [&](int a, int t) { return room.square[t * rank + a]; }, latent);
+  if (rank == 0) { // any direction
+    rank = 1;
+    for_each(X, [&](int d) { latent(0, d) = d == 0; });
+  }
   for_each(rank * X,
            [&](int e) { peak.latent_x[e] = factor.times(peak.latent + Index(e / X) * X, e % X); });
   sum_terms(
