@@ -65,11 +65,10 @@ __device__ inline double cost_at(const Spectrum& spectrum, const Peak& peak, con
                 sum_of(s.X, [&](int d) { return e[d] * e[d]; }));
 }
 
-// dS/de [S, X] at e, which room.at is not of yet.
-__device__ inline void slope_by_e(const Spectrum& spectrum, const Peak& peak, const Room& room,
-                                  const Factor& factor, double* result) {
+// dS/de [S, X] at the e of the last cost_at.
+__device__ inline void slope_by_e(const Spectrum& spectrum, const Room& room, const Factor& factor,
+                                  double* result) {
   const Sizes& s = spectrum.sizes;
-  cost_at(spectrum, peak, room, factor, peak.mode, room.tried);
   jacobian_at(spectrum, room.at, room.j);
   for_each(s.S * s.X, [&](int entry) {
     const int o = entry % s.S, i = entry / s.S;
@@ -98,8 +97,8 @@ __device__ inline double climb(const Spectrum& spectrum, const Peak& peak, const
   for_each(X, [&](int d) { peak.mode[d] = 0; });
   double cost = cost_at(spectrum, peak, room, factor, peak.mode, room.residual);
   int steps = newton_steps;
-  for (int step = 0;; ++step) {
-    slope_by_e(spectrum, peak, room, factor, j);
+  for (int step = 0;; ++step) { // room.at is of the mode
+    slope_by_e(spectrum, room, factor, j);
     if (step == steps) return cost;
     gram(
         S, X, 1, [&](int o, int d) { return j[d * S + o]; }, room.square);
@@ -234,10 +233,10 @@ __device__ inline double propose(const Search& f) {
       rank, s.X, [&](int i, int d) { return f.peak.latent[i * s.X + d] * f.peak.mode[d]; },
       [&](int i, double sum) { f.a[i] = sum + f.step[i]; });
   double *next = room.left, *still = room.solved; // [rank] each
-  double now = f.miss(f.a, room.residual, f.off);
-  for (int step = 0; step < peak_numbers::most_steps; ++step) {
+  double *residual = room.residual, *tried = room.tried;
+  double now = f.miss(f.a, residual, f.off);
+  for (int step = 0; step < peak_numbers::most_steps; ++step) { // room.at is of a
     if (now < peak_numbers::tolerance * peak_numbers::tolerance) {
-      f.miss(f.a, room.residual, f.off);
       f.factor_slope();
       const double across = sum_of(s.X, [&](int d) { return f.across[d] * f.across[d]; }),
                    along = sum_of(rank,
@@ -246,7 +245,7 @@ __device__ inline double propose(const Search& f) {
                                     return v * v;
                                   }),
                    inside = sum_of(rank, [&](int i) { return f.a[i] * f.a[i]; }),
-                   misfit = sum_of(S, [&](int o) { return room.residual[o] * room.residual[o]; });
+                   misfit = sum_of(S, [&](int o) { return residual[o] * residual[o]; });
       const double proposed = -0.5 * (across + along) + f.log_slope(),
                    found = -0.5 * (across + inside + misfit); // across meets V at right angles
       return found + *f.peak.cost + *f.peak.log_width - proposed;
@@ -255,11 +254,13 @@ __device__ inline double propose(const Search& f) {
     bool moved = false;
     for (double length = 1; length > peak_numbers::shortest_step && !moved; length /= 2) {
       for_each(rank, [&](int i) { next[i] = f.a[i] - length * f.step[i]; });
-      const double then = f.miss(next, room.tried, still);
+      const double then = f.miss(next, tried, still);
       moved = then < (fresh ? 1 : peak_numbers::slow * peak_numbers::slow) *
                          now; // not where it is no number
       if (moved) {
         for_each(rank, [&](int i) { f.a[i] = next[i], f.off[i] = still[i]; });
+        double* const before = residual;
+        residual = tried, tried = before;
         now = then;
       }
       if (!fresh) break;
@@ -267,7 +268,7 @@ __device__ inline double propose(const Search& f) {
     if (!moved && fresh) break;
     fresh = !moved;
     if (fresh) {
-      f.miss(f.a, room.residual, f.off);
+      f.miss(f.a, residual, f.off);
       f.factor_slope();
       recent = true;
     }
